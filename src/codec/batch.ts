@@ -2,11 +2,18 @@
  * FrameBatch: whole frames in one piece of memory, named by offsets. It knows bytes and a table, not where they
  * come from. Borrowed: a transport reuses one batch, its bytes and its table for every delivery.
  */
+import { FrameError } from '../errors.js'
+import { copyBytes, copyRows, OwnBytes } from './own-buffer.js'
+import { readJson, readText } from './text.js'
 
 /** Two entries a frame: where its payload starts in `bytes`, and where it ends. */
 export type FrameTable = Uint32Array
 
-export class FrameBatch implements Iterable<Uint8Array> {
+/**
+ * Whole frames of one read, borrowed: valid until the callback that got it returns. After that every method throws
+ * `ERR_FRAME_BATCH_EXPIRED`; what {@link copy} gave lives on.
+ */
+export class FrameBatch implements Iterable<Buffer> {
   /** The memory the frames lie in. Read it only between {@link start} and {@link end}. */
   bytes: Buffer
   /** Frames in this batch. */
@@ -18,23 +25,106 @@ export class FrameBatch implements Iterable<Uint8Array> {
   wireStart = 0
   /** @internal Which of the transport's memories `bytes` is; -1: one of its own. */
   region = -1
+  /** @internal Set by {@link expire}; whoever fills the batch again sets it back. */
+  expired = false
+  /** @internal `bytes` belongs to the frames alone and is not written again: a large payload is handed over, not copied. */
+  owned = false
 
   constructor(bytes: Buffer, table: FrameTable) {
     this.bytes = bytes
     this.table = table
   }
 
-  /** Offset in `bytes` of the first byte of payload `i`. */
+  /** Offset in `bytes` of the first byte of payload `i`. Unchecked: `i` must be below {@link length}. */
   start(i: number): number {
     return this.table[this.base + 2 * i]
   }
 
-  /** Offset in `bytes` behind the last byte of payload `i`. */
+  /** Offset in `bytes` behind the last byte of payload `i`. Unchecked, as {@link start}. */
   end(i: number): number {
     return this.table[this.base + 2 * i + 1]
   }
 
-  *[Symbol.iterator](): Iterator<Uint8Array> {
-    for (let i = 0; i < this.length; i++) yield this.bytes.subarray(this.start(i), this.end(i))
+  /**
+   * Payload `i` in memory of its own, to keep.
+   * @throws {RangeError} no such frame. {FrameError} `ERR_FRAME_BATCH_EXPIRED`. Both hold for all methods below.
+   */
+  copy(i: number): Buffer {
+    this.check(i)
+    const entry = this.base + 2 * i
+    const start = this.table[entry]
+    const end = this.table[entry + 1]
+    if (this.owned && end - start >= 4096) return this.handOver(start, end)
+    return copyBytes(this.bytes, start, end)
+  }
+
+  /** Payload `i` where it lies, borrowed: its bytes are overwritten once the callback has returned. */
+  view(i: number): Buffer {
+    this.check(i)
+    const { bytes, table } = this
+    const entry = this.base + 2 * i
+    return new OwnBytes(bytes.buffer, bytes.byteOffset + table[entry], table[entry + 1] - table[entry])
+  }
+
+  /** Payload `i` read as UTF-8; what is not UTF-8 becomes U+FFFD. */
+  text(i: number): string {
+    this.check(i)
+    const entry = this.base + 2 * i
+    return readText(this.bytes, this.table[entry], this.table[entry + 1])
+  }
+
+  /**
+   * Payload `i` parsed as JSON.
+   * @throws {SyntaxError} it is not JSON.
+   */
+  json(i: number): unknown {
+    this.check(i)
+    const entry = this.base + 2 * i
+    return readJson(this.bytes, this.table[entry], this.table[entry + 1])
+  }
+
+  /** Every payload in memory of its own, appended to `out`. Cheaper than {@link copy} one by one. */
+  copyAll(out: Buffer[] = []): Buffer[] {
+    if (this.length === 0 && this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
+    if (this.owned && this.length === 1) out.push(this.copy(0))
+    else copyRows(this.bytes, this.table, this.base, 0, this.length, out)
+    return out
+  }
+
+  /** The payloads as {@link view} gives them. */
+  *[Symbol.iterator](): Iterator<Buffer> {
+    for (let i = 0; i < this.length; i++) yield this.view(i)
+  }
+
+  /**
+   * @internal The frames from `from` on, headers included, in memory of their own: what a paused connection keeps.
+   */
+  detach(from = 0): FrameBatch {
+    if (from < this.length) this.check(from)
+    const rows = Math.max(0, this.length - from)
+    const wireStart = from === 0 ? this.wireStart : this.end(from - 1)
+    const wireEnd = rows === 0 ? wireStart : this.end(this.length - 1)
+    const batch = new FrameBatch(copyBytes(this.bytes, wireStart, wireEnd), new Uint32Array(2 * rows))
+    batch.length = rows
+    for (let i = 0; i < 2 * rows; i++) batch.table[i] = this.table[this.base + 2 * from + i] - wireStart
+    return batch
+  }
+
+  /** @internal The callback has returned: from now on use of this batch throws, until it is filled again. */
+  expire(): void {
+    this.length = 0
+    this.expired = true
+  }
+
+  private check(i: number): void {
+    if (i >>> 0 === i && i < this.length) return
+    if (this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
+    throw new RangeError(`frame ${String(i)} of a batch of ${this.length}`)
+  }
+
+  /** Gives the memory away, once: the next copy of it is a copy. */
+  private handOver(start: number, end: number): Buffer {
+    this.owned = false
+    return new OwnBytes(this.bytes.buffer, this.bytes.byteOffset + start, end - start)
   }
 }

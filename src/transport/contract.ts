@@ -133,7 +133,12 @@ export type Address =
 /** Where to listen. The unix path has passed the owner's checks (length, leftover, mode): see src/server/unix-path.ts. */
 export type ListenTarget =
   | { readonly kind: 'path'; readonly path: string; readonly backlog: number }
-  | { readonly kind: 'port'; readonly port: number; readonly host: string | undefined; readonly backlog: number }
+  | {
+      readonly kind: 'port'
+      readonly port: number
+      readonly host: string | undefined
+      readonly backlog: number
+    }
   | { readonly kind: 'fd'; readonly fd: number; readonly backlog: number }
 
 export interface ListenerConfig extends ChannelConfig, BudgetConfig {
