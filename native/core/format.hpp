@@ -11,6 +11,8 @@
 
 namespace framewire {
 
+static_assert(sizeof(size_t) >= 8, "wire sizes go past 32 bits");
+
 enum class Endian : uint8_t { big, little };
 
 // The largest payload anything here carries: what the option `Infinity` stands for.

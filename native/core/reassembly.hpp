@@ -120,6 +120,10 @@ public:
   void reset(MemorySource *large, MemorySource *small = nullptr) noexcept;
 
 private:
+  bool join(const Limits &limits, uint8_t *begin, size_t n, Outcome &out) noexcept;
+  bool hold(const Limits &limits, const uint8_t *bytes, size_t n, bool more) noexcept;
+  bool move_to(const Limits &limits, size_t size, bool large) noexcept;
+
   Block block_; // where the held bytes are
   size_t held_ = 0;
   uint64_t wire_ = 0;     // wire size of the frame, 0 while unknown
