@@ -1,0 +1,138 @@
+/**
+ * A connection as a Node Duplex and as a pair of WHATWG streams. Knows their backpressure on one side and the
+ * connection's on the other, nothing of frames' bytes.
+ */
+import { Duplex } from 'node:stream'
+import { ReadableStream, WritableStream } from 'node:stream/web'
+import type { FrameBatch } from '../codec/batch.js'
+import { FrameError } from '../errors.js'
+import type { Connection } from './connection.js'
+import type { Consumer } from './types.js'
+
+/** Frames that wait in a stream before reading stops. */
+const HIGH_WATER_MARK = 64
+
+export interface WebStreams<In, Out> {
+  /** A chunk is a frame; errors with what closed the connection. `cancel` destroys the connection. */
+  readonly readable: ReadableStream<In>
+  /** A chunk is a frame; `close` ends this side once everything is written, `abort` destroys the connection. */
+  readonly writable: WritableStream<Out>
+}
+
+type AnyConnection = Connection<unknown, unknown>
+
+const closedError = (connection: AnyConnection) =>
+  new FrameError('ERR_FRAME_CLOSED', { connectionId: connection.id, neverWritten: true })
+
+/** Settles when the connection takes more: at 'drain', or with an error when it is closed before. */
+class Room {
+  readonly #connection: AnyConnection
+  #waiting: ((error?: Error) => void) | undefined
+
+  constructor(connection: AnyConnection) {
+    this.#connection = connection
+    connection.on('drain', () => this.#settle())
+    connection.on('close', (error) => this.#settle(error ?? closedError(connection)))
+  }
+
+  /** Sends, and calls `done` when the next frame may follow. */
+  send(payload: unknown, done: (error?: Error) => void): void {
+    if (!this.#connection.writable) {
+      done(closedError(this.#connection))
+      return
+    }
+    try {
+      this.#waiting = done
+      if (this.#connection.send(payload)) this.#settle()
+    } catch (error) {
+      this.#settle(error as Error)
+    }
+  }
+
+  #settle(error?: Error): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    waiting?.(error)
+  }
+}
+
+/** @internal */
+export function toDuplex(connection: AnyConnection): [Duplex, Consumer] {
+  const room = new Room(connection)
+  const duplex = new Duplex({
+    objectMode: true,
+    highWaterMark: HIGH_WATER_MARK,
+    allowHalfOpen: false,
+    read: () => connection.resume(),
+    write: (payload, _encoding, done) => room.send(payload, done),
+    final: (done) => {
+      connection.end()
+      connection.written().then(() => done(), done)
+    },
+    destroy: (error, done) => {
+      if (connection.closed) return done(error)
+      connection.once('close', () => done(error))
+      if (error === null && duplex.writableFinished) connection.finish(0)
+      else connection.destroy(error ?? undefined)
+    },
+  })
+  return [
+    duplex,
+    {
+      onBatch(batch: FrameBatch) {
+        let room = true
+        for (let i = 0; i < batch.length; i++) room = duplex.push(connection.decode(batch, i)) && room
+        if (!room) connection.pause()
+      },
+      onEnd: () => void duplex.push(null),
+      onClose: (error) => void duplex.destroy(error),
+    },
+  ]
+}
+
+/** @internal */
+export function toWeb<In, Out>(connection: Connection<In, Out>): [WebStreams<In, Out>, Consumer] {
+  const room = new Room(connection as AnyConnection)
+  let open = true
+  let controller!: ReadableStreamDefaultController<In>
+  const readable = new ReadableStream<In>(
+    {
+      start: (given) => {
+        controller = given as ReadableStreamDefaultController<In>
+      },
+      pull: () => void connection.resume(),
+      cancel: () => {
+        open = false
+        connection.destroy()
+      },
+    },
+    { highWaterMark: HIGH_WATER_MARK },
+  )
+  const writable = new WritableStream<Out>({
+    write: (payload) =>
+      new Promise((resolve, reject) =>
+        room.send(payload, (error) => (error === undefined ? resolve() : reject(error))),
+      ),
+    close: () => {
+      connection.end()
+      return connection.written()
+    },
+    abort: (reason) => void connection.destroy(reason instanceof Error ? reason : undefined),
+  })
+  const consumer: Consumer = {
+    onBatch(batch) {
+      for (let i = 0; i < batch.length && open; i++) controller.enqueue(connection.decode(batch, i))
+      if (open && (controller.desiredSize ?? 0) <= 0) connection.pause()
+    },
+    onEnd() {
+      if (open) controller.close()
+      open = false
+    },
+    onClose(error) {
+      if (open && error !== undefined) controller.error(error)
+      else if (open) controller.close()
+      open = false
+    },
+  }
+  return [{ readable, writable }, consumer]
+}

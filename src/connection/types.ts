@@ -1,0 +1,72 @@
+/**
+ * The shapes a Connection is described with: events, statistics, and the seam through which a server or a client
+ * decides for it. Types only.
+ */
+import type { FrameBatch } from '../codec/batch.js'
+import type { FrameError } from '../errors.js'
+import type { Connection } from './connection.js'
+
+/** Events of a connection and what their listeners are called with. */
+export interface ConnectionEvents<In> {
+  /** A whole frame, decoded by the connection's serialization. With 'buffer' the Buffer is the receiver's own. */
+  frame: [payload: In]
+  /** The queue is under the high-water mark again after `send` returned false. */
+  drain: []
+  /** The peer ended its side, and every frame before that was delivered. Who listens closes the connection. */
+  end: []
+  /** What closes the connection. Emitted only when somebody listens; 'close' carries the same error. */
+  error: [error: Error]
+  /** The last event, always emitted, once. */
+  close: [error?: Error]
+}
+
+export type ConnectionEventName = keyof ConnectionEvents<unknown>
+
+/** Counters of a connection since it was opened; bytes are bytes on the wire, headers included. */
+export interface ConnectionStats {
+  readonly framesReceived: number
+  readonly bytesReceived: number
+  readonly framesSent: number
+  /** Bytes `send` has accepted. */
+  readonly bytesAccepted: number
+  /** Bytes of those the kernel has taken. */
+  readonly bytesWritten: number
+  /** Bytes that wait: `bytesAccepted - bytesWritten`. */
+  readonly bytesQueued: number
+}
+
+/**
+ * What a server or client decides for its connections. Called before the connection's own events.
+ * @internal
+ */
+export interface ConnectionPolicy {
+  /**
+   * Nothing more will be delivered. `lost`: the connection is gone, `onClosed` follows by itself. Otherwise sending
+   * still works; true says that the policy closes the connection.
+   */
+  onFault?(connection: Connection<unknown, unknown>, error: FrameError, lost: boolean): boolean
+  /** The peer ended its side and every frame was delivered. true: the policy ends or closes; false: the default. */
+  onEnd?(connection: Connection<unknown, unknown>): boolean
+  /** The descriptor is closed. Called at once, even when delivered frames still wait for a paused consumer. */
+  onClosed?(connection: Connection<unknown, unknown>, error: Error | undefined): void
+}
+
+/** How values become payloads and back; an absent half passes bytes (and strings) through. @internal */
+export interface ConnectionSerialization {
+  readonly encode?: ((value: unknown) => Uint8Array | string) | undefined
+  /** @throws {FrameError} `ERR_FRAME_SERIALIZATION`. */
+  readonly decode?: ((batch: FrameBatch, i: number) => unknown) | undefined
+}
+
+/** What connections of one server or client share. @internal */
+export interface ConnectionInit {
+  readonly serialization: ConnectionSerialization
+  readonly policy?: ConnectionPolicy
+}
+
+/** One consumer of frames inside the package: all modes but 'frame' and `onBatch`. @internal */
+export interface Consumer {
+  onBatch(batch: FrameBatch): void
+  onEnd(): void
+  onClose(error: Error | undefined): void
+}
