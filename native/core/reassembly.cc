@@ -48,20 +48,34 @@ struct TwoPieces {
   }
 };
 
-Header read_header(const Limits &limits, const TwoPieces &bytes) noexcept {
-  uint8_t field[kMaxVarint];
-  const size_t count = bytes.copy(limits.format->length_offset(), sizeof field, field);
-  return limits.format->read(field, count, limits.max_payload);
+struct FieldBytes {
+  uint8_t bytes[kMaxVarint];
+  size_t size;
+
+  FieldBytes(const Limits &limits, const TwoPieces &frame) noexcept
+      : size(frame.copy(limits.format->length_offset(), sizeof bytes, bytes)) {}
+};
+
+Header read_header(const Limits &limits, const TwoPieces &frame) noexcept {
+  const FieldBytes field(limits, frame);
+  return limits.format->read(field.bytes, field.size, limits.max_payload);
 }
 
 // Fills in what is known of the frame at fault. Rows and consumed stay as they are.
-void report(const Limits &limits, const TwoPieces &bytes, Landed stop, Outcome &out) noexcept {
-  const Header header = read_header(limits, bytes);
+void report(const Limits &limits, const TwoPieces &frame, Landed stop, bool cut_off, Outcome &out) noexcept {
+  const FieldBytes field(limits, frame);
+  const Header header = limits.format->read(field.bytes, field.size, limits.max_payload);
   out.stop = stop;
   out.declared_known = header.state == HeaderState::whole || header.state == HeaderState::too_large;
   out.declared = header.payload;
-  out.received = bytes.size();
-  out.head_size = bytes.copy(0, sizeof out.head, out.head);
+  // A frame refused by its header has no payload here; `start` is 0 then and says nothing.
+  out.received = header.state == HeaderState::whole
+                     ? frame.size() - std::min<size_t>(frame.size(), header.start)
+                     : frame.size();
+  out.head_size = frame.copy(0, sizeof out.head, out.head);
+  out.greeting = sniff_greeting(out.head, out.head_size);
+  out.suspicion =
+      sniff_field(*limits.format, limits.max_payload, field.bytes, field.size, cut_off ? frame.size() : 0);
 }
 
 void clear(Outcome &out) noexcept {
@@ -72,6 +86,8 @@ void clear(Outcome &out) noexcept {
   out.declared_known = false;
   out.declared = 0;
   out.received = out.head_size = 0;
+  out.greeting = Hint::none;
+  out.suspicion = Suspicion{};
 }
 
 // Limits::small, or malloc.
@@ -136,17 +152,17 @@ void Reassembly::landed_slab(const Limits &limits, uint8_t *begin, size_t n, Fra
   case ScanStop::need_more:
     wire_ = found.frame_bytes;
     if (!hold(limits, rest, left, false))
-      report(limits, {nullptr, 0, rest, left}, Landed::out_of_memory, out);
+      report(limits, {nullptr, 0, rest, left}, Landed::out_of_memory, false, out);
     break;
   case ScanStop::rows_full:
     out.stop = Landed::rows_full;
     out.rest = left;
     break;
   case ScanStop::too_large:
-    report(limits, {nullptr, 0, rest, left}, Landed::too_large, out);
+    report(limits, {nullptr, 0, rest, left}, Landed::too_large, false, out);
     break;
   case ScanStop::invalid_length:
-    report(limits, {nullptr, 0, rest, left}, Landed::invalid_length, out);
+    report(limits, {nullptr, 0, rest, left}, Landed::invalid_length, false, out);
     break;
   }
 }
@@ -158,14 +174,14 @@ bool Reassembly::join(const Limits &limits, uint8_t *begin, size_t n, Outcome &o
     const Header header = read_header(limits, bytes);
     if (header.state == HeaderState::too_large || header.state == HeaderState::invalid_length) {
       report(limits, bytes,
-             header.state == HeaderState::too_large ? Landed::too_large : Landed::invalid_length, out);
+             header.state == HeaderState::too_large ? Landed::too_large : Landed::invalid_length, false, out);
       return false;
     }
     wire_ = header.wire;
   }
   if (wire_ == 0 || bytes.size() < wire_) {
     if (!hold(limits, bytes.second, n, false))
-      report(limits, bytes, Landed::out_of_memory, out);
+      report(limits, bytes, Landed::out_of_memory, false, out);
     return false;
   }
   std::memcpy(begin, block_.data, held_);
@@ -227,9 +243,9 @@ bool Reassembly::move_to(const Limits &limits, size_t size, bool large) noexcept
   return true;
 }
 
-void Reassembly::describe(const Limits &limits, Outcome &out) const noexcept {
+void Reassembly::describe(const Limits &limits, bool cut_off, Outcome &out) const noexcept {
   clear(out);
-  report(limits, {block_.data, held_, nullptr, 0}, Landed::need_more, out);
+  report(limits, {block_.data, held_, nullptr, 0}, Landed::need_more, cut_off, out);
 }
 
 void Reassembly::reset(const Limits &limits) noexcept {

@@ -27,6 +27,7 @@
 
 #include "memory.hpp"
 #include "scan.hpp"
+#include "sniff.hpp"
 
 namespace framewire {
 
@@ -49,11 +50,13 @@ struct Outcome {
   Block large;
   size_t start = 0;
   size_t end = 0;
-  // Errors: payload length of the frame at fault where one is known, bytes of it that are here, and its first
-  // bytes (for sniff()).
+  // Errors, and describe(): payload length of the frame at fault where one is known; bytes of its payload
+  // that are here, or of its header while `declared` is not known; its first bytes.
   bool declared_known = false;
   uint64_t declared = 0;
   size_t received = 0;
+  Hint greeting = Hint::none; // http, tls: goes before `suspicion`, but only on a connection's first frame
+  Suspicion suspicion;
   size_t head_size = 0;
   uint8_t head[16];
 };
@@ -111,8 +114,9 @@ public:
   bool header_whole() const noexcept { return wire_ != 0; }
   // Wire size of the unfinished frame; 0 while its header is not whole.
   uint64_t frame_bytes() const noexcept { return wire_; }
-  // What is known of the unfinished frame (received, declared, head): what ERR_FRAME_TRUNCATED reports.
-  void describe(const Limits &limits, Outcome &out) const noexcept;
+  // What is known of the unfinished frame (received, declared, hints, head): what ERR_FRAME_TRUNCATED or a
+  // deadline reports. `cut_off`: the input has ended, so a length that counts its header can be told.
+  void describe(const Limits &limits, bool cut_off, Outcome &out) const noexcept;
 
   // Forgets the frame and gives its memory back. Legal at any time except between target() and its landed_*()
   // while the read is still under way.

@@ -10,19 +10,23 @@ enum class Hint : uint8_t {
   none,
   http,          // starts like an HTTP request or reply
   tls,           // a TLS record: handshake, version 3.x
-  other_endian,  // the length read the other way round is within the limit, as written it is not
+  other_endian,  // the length read the other way round is within the limit, and far smaller
   counts_header, // the length seems to count its own header
 };
 
-// For a frame refused as too large or invalid. `head`: its first bytes, 16 are enough (Outcome::head).
-Hint sniff(const FrameFormat &format, uint64_t max_payload, const uint8_t *head, size_t size) noexcept;
+struct Suspicion {
+  Hint hint = Hint::none;
+  uint64_t payload = 0; // other_endian: the payload length read so
+};
 
-// For a frame that was cut off by the end of input: `received` wire bytes of it are here, `head` are the
-// first ones.
-Hint sniff_truncated(const FrameFormat &format, uint64_t max_payload, const uint8_t *head, size_t size,
-                     size_t received) noexcept;
+// http, tls or none, from the first bytes a connection ever brought (4 are enough). Only there it means
+// anything.
+Hint sniff_greeting(const uint8_t *head, size_t size) noexcept;
 
-// 'http', 'tls', 'other-endian', 'counts-header'; nullptr for none.
-const char *hint_name(Hint hint) noexcept;
+// other_endian, counts_header or none. `field`: bytes from the length field on, as many as are there, up to
+// kMaxVarint. `received`: wire bytes of a frame that was cut off by the end of input; 0: that is not what
+// happened.
+Suspicion sniff_field(const FrameFormat &format, uint64_t max_payload, const uint8_t *field, size_t size,
+                      uint64_t received) noexcept;
 
 } // namespace framewire
