@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'ERR_FRAME_CONNECTION_LIMIT'
   | 'ERR_FRAME_CONNECTION_LOST'
   | 'ERR_FRAME_CLOSED'
+  | 'ERR_FRAME_ALREADY_LISTENING'
   | 'ERR_FRAME_CONNECT_TIMEOUT'
   | 'ERR_FRAME_REQUEST_TIMEOUT'
   | 'ERR_FRAME_HANDLER'
@@ -64,6 +65,7 @@ export const ERRORS: Readonly<Record<ErrorCode, ErrorEntry>> = Object.freeze({
   ERR_FRAME_CONNECTION_LIMIT: frameError('The server already has maxConnections connections'),
   ERR_FRAME_CONNECTION_LOST: frameError('The connection was lost'),
   ERR_FRAME_CLOSED: frameError('The connection, server or client is closed'),
+  ERR_FRAME_ALREADY_LISTENING: frameError('The server is already listening'),
   ERR_FRAME_CONNECT_TIMEOUT: frameError('The connection was not made in time'),
   ERR_FRAME_REQUEST_TIMEOUT: frameError('No reply arrived in time'),
   ERR_FRAME_HANDLER: frameError('The request handler failed'),

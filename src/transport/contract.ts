@@ -167,6 +167,8 @@ export interface Listener {
   readonly connectionCount: number
   /** Bytes counted against `memoryBudget` now. */
   readonly heldBytes: number
+  /** Calls `onChannel` now for every open connection for which that was put off; absent where it never is. */
+  announceAll?(): void
   /** Stops accepting. Connections live on. Resolves when the descriptor is closed. Removes no path. */
   close(): Promise<void>
   ref(): void
