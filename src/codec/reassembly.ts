@@ -20,20 +20,21 @@ import {
   ScanResult,
   scan,
 } from './scan.js'
-import { sniff, sniffTruncated } from './sniff.js'
+import { HINTS, type HintName, sniff, sniffTruncated } from './sniff.js'
 
 /**
  * The table and batch that deliveries use. Any number of streams may share one: it is only used while `push` runs, and
  * a `push` from inside a delivery of another stream gets one of its own.
  */
 export class ScanSpace {
+  /** Most frames of one batch. */
   readonly rows: number
   readonly batch: FrameBatch
   readonly result = new ScanResult()
   readonly nothing: Buffer = new OwnBytes(0)
   busy = false
 
-  /** @param rows most frames of one batch; 8 bytes each. */
+  /** @param rows most frames of one batch; 8 bytes of table each. */
   constructor(rows = 4096) {
     this.rows = rows
     this.batch = new FrameBatch(this.nothing, new Uint32Array(2 * rows))
@@ -46,88 +47,107 @@ export type FrameSink = (batch: FrameBatch) => void
 /** Where in a frame the stream stands. */
 export type Phase = 'boundary' | 'header' | 'body'
 
+export interface ReassemblyOptions {
+  /** Where deliveries are put together; one of its own by default. */
+  readonly space?: ScanSpace
+  /** Default: the JS scan. */
+  readonly scanner?: Scanner
+  /** Skip a frame over the limit, exactly as many bytes as it declares, and go on. Default false: the stream ends. */
+  readonly discard?: boolean
+}
+
 export class Reassembly {
   readonly format: CompiledFormat
+  /** Most bytes of a payload. */
   readonly limit: number
   /** Whole frames delivered so far. */
   frames = 0
+  /** With `discard`: frames skipped, and the payload bytes they declared. */
+  discardedFrames = 0
+  discardedBytes = 0
   /** What ended this stream; sticky. */
   error: FrameError | null = null
 
-  /** Bytes of the unfinished frame, from its first; null on a boundary. */
+  /** Bytes of the unfinished frame from its first on; null on a boundary. */
   private memory: Buffer | null = null
   private have = 0
   /** Its length on the wire, 0 while the header is not whole. */
   private frameLength = 0
   private payloadLength = 0
+  /** Bytes still to come of a frame that is thrown away. */
+  private skip = 0
   private space: ScanSpace
   private readonly scanner: Scanner
+  private readonly discard: boolean
   private pushing = false
   private stopped = false
-  /** Chunks that came while a delivery ran, or that a throwing sink left behind; copies. */
+  /** Own copies of chunks that came while a delivery ran, or of what a throwing sink left behind. */
   private readonly later: Uint8Array[] = []
   /** Bytes of the chunk in work that are dealt with. */
   private at = 0
 
-  constructor(format: CompiledFormat, limit: number, space = new ScanSpace(1024), scanner: Scanner = scan) {
+  constructor(format: CompiledFormat, limit: number, options: ReassemblyOptions = {}) {
     this.format = format
     this.limit = limit
-    this.space = space
-    this.scanner = scanner
+    this.space = options.space ?? new ScanSpace(1024)
+    this.scanner = options.scanner ?? scan
+    this.discard = options.discard ?? false
   }
 
-  /** Bytes of the unfinished frame, header included. */
+  /** Bytes of the unfinished frame that wait here, header included. */
   get held(): number {
     return this.have
   }
 
-  /** Memory set aside for it. */
+  /** Memory set aside for it, in bytes. */
   get reserved(): number {
     return this.memory === null ? 0 : this.memory.length
   }
 
   /** 'boundary': no byte of the next frame has come; 'header': its header is not whole; 'body': the rest is not. */
   get phase(): Phase {
+    if (this.skip > 0) return 'body'
     if (this.have === 0) return 'boundary'
     return this.frameLength === 0 ? 'header' : 'body'
   }
 
   /**
    * Takes a chunk and delivers every frame that is whole by now. The chunk is not kept. Returns the protocol error
-   * that ended the stream (`ERR_FRAME_TOO_LARGE`, `ERR_FRAME_LENGTH_INVALID`), from then on always the same, or null. A
-   * sink that throws throws out of here; what the chunk still holds is delivered by the next `push`.
+   * that ended the stream (`ERR_FRAME_TOO_LARGE`, `ERR_FRAME_LENGTH_INVALID`), from then on always the same one, or
+   * null. A sink that throws throws out of here; what the chunk still holds is delivered by the next `push`.
    */
   push(chunk: Uint8Array, sink: FrameSink): FrameError | null {
-    if (this.error !== null || this.stopped) return this.error
+    if (!this.isLive()) return this.error
     if (this.pushing) {
       this.later.push(copyBytes(chunk, 0, chunk.length))
       return null
     }
-    const shared = this.space
-    if (shared.busy) this.space = new ScanSpace(256)
+    const home = this.space
+    if (home.busy) this.space = new ScanSpace(256)
     this.space.busy = true
     this.pushing = true
     try {
-      while (this.later.length > 0 && this.isLive()) this.work(this.later.shift() as Uint8Array, sink, true)
-      if (this.isLive()) this.work(chunk, sink, false)
-      while (this.later.length > 0 && this.isLive()) this.work(this.later.shift() as Uint8Array, sink, true)
+      if (this.later.length > 0) this.catchUp(sink)
+      this.work(chunk, sink)
+      if (this.later.length > 0) this.catchUp(sink)
     } finally {
       this.pushing = false
       this.space.busy = false
-      this.space = shared
+      this.space = home
     }
     return this.error
   }
 
   /** The stream ended. Returns `ERR_FRAME_TRUNCATED` when that was inside a frame. */
   end(): FrameError | null {
-    if (this.error === null && this.have > 0) this.error = this.truncated()
+    if (this.error === null && this.phase !== 'boundary') this.error = this.truncated()
     return this.error
   }
 
-  /** Nothing more is delivered, also of the chunk in work; what is held is given back. */
+  /** Nothing more is delivered, of the chunk in work neither; what is held is given back. */
   stop(): void {
     this.stopped = true
+    this.skip = 0
     this.later.length = 0
     this.release()
   }
@@ -136,67 +156,80 @@ export class Reassembly {
     return this.error === null && !this.stopped
   }
 
-  private work(chunk: Uint8Array, sink: FrameSink, own: boolean): void {
+  private catchUp(sink: FrameSink): void {
+    for (let chunk = this.later.shift(); chunk !== undefined; chunk = this.later.shift())
+      this.work(chunk, sink)
+  }
+
+  private work(chunk: Uint8Array, sink: FrameSink): void {
+    const { length } = chunk
     this.at = 0
-    let done = false
+    let thrown = true
     try {
-      if (this.have > 0) this.resume(chunk, sink)
-      if (this.have === 0) this.deliverWhole(chunk, sink)
-      done = true
-    } finally {
-      if (!done && this.at < chunk.length && this.isLive()) {
-        this.later.unshift(own ? chunk.subarray(this.at) : copyBytes(chunk, this.at, chunk.length))
+      while (this.at < length && this.isLive()) {
+        if (this.skip > 0) this.skipSome(length)
+        else if (this.have > 0) this.finishFrame(chunk, sink)
+        else this.deliverWhole(chunk, sink)
       }
+      thrown = false
+    } finally {
+      if (thrown && this.isLive()) this.later.unshift(copyBytes(chunk, this.at, length))
     }
   }
 
-  /** Delivers what lies whole in the chunk and keeps its tail. */
+  private skipSome(length: number): void {
+    const count = Math.min(this.skip, length - this.at)
+    this.skip -= count
+    this.at += count
+  }
+
+  /** Delivers the frames that lie whole in the chunk, and keeps a tail. */
   private deliverWhole(chunk: Uint8Array, sink: FrameSink): void {
     const { batch, result, rows } = this.space
-    const to = chunk.length
-    let status = SCAN_FULL
-    while (status === SCAN_FULL && this.isLive()) {
-      const from = this.at
-      this.scanner(this.format, this.limit, chunk, from, to, batch.table, 0, rows, result)
-      status = result.status
-      this.at = result.next
-      const { payloadLength, frameLength } = result
-      if (result.rows > 0) this.deliver(chunk as Buffer, result.rows, from, false, sink)
-      if (!this.isLive()) return
-      if (status === SCAN_HEADER || status === SCAN_BODY) {
-        this.frameLength = status === SCAN_BODY ? frameLength : 0
-        this.payloadLength = payloadLength
-        this.append(chunk, to)
-      } else if (status !== SCAN_FULL && status !== SCAN_BOUNDARY) {
-        this.fail(status, payloadLength, chunk, this.at, to)
-      }
+    const from = this.at
+    this.scanner(this.format, this.limit, chunk, from, chunk.length, batch.table, 0, rows, result)
+    // A delivery may use the result again (a push of this stream in it does not).
+    const { status, payloadLength, frameLength } = result
+    this.at = result.next
+    if (result.rows > 0) this.deliver(chunk as Buffer, result.rows, from, false, sink)
+    if (!this.isLive() || status === SCAN_FULL || status === SCAN_BOUNDARY) return
+    if (status === SCAN_HEADER || status === SCAN_BODY) {
+      this.frameLength = status === SCAN_BODY ? frameLength : 0
+      this.payloadLength = payloadLength
+      this.append(chunk, chunk.length)
+    } else {
+      this.refuse(status, payloadLength, frameLength, chunk.subarray(this.at))
     }
   }
 
   /** Goes on with the unfinished frame; delivers it when it is whole. */
-  private resume(chunk: Uint8Array, sink: FrameSink): void {
-    const { result, batch } = this.space
-    for (;;) {
-      const need = this.frameLength > 0 ? this.frameLength : Math.max(this.format.headerBytes, this.have + 1)
-      this.append(chunk, Math.min(chunk.length, this.at + need - this.have))
-      if (this.have < need) return
-      if (this.frameLength > 0) break
-      const memory = this.memory as Buffer
-      const status = readHeader(this.format, this.limit, memory, 0, this.have, result)
-      if (status === SCAN_BODY) {
-        this.frameLength = result.frameLength
-        this.payloadLength = result.payloadLength
-        if (this.have === this.frameLength) break
-      } else if (status !== SCAN_HEADER) {
-        this.fail(status, result.payloadLength, memory, 0, this.have)
-        return
-      }
-    }
+  private finishFrame(chunk: Uint8Array, sink: FrameSink): void {
+    const need = this.frameLength > 0 ? this.frameLength : Math.max(this.format.headerBytes, this.have + 1)
+    this.append(chunk, Math.min(chunk.length, this.at + need - this.have))
+    if (this.have < need) return
+    if (this.frameLength === 0 && !this.readHeld()) return
+    if (this.have < this.frameLength) return
     const memory = this.memory as Buffer
-    batch.table[0] = this.frameLength - this.payloadLength
-    batch.table[1] = this.frameLength
+    const { table } = this.space.batch
+    table[0] = this.frameLength - this.payloadLength
+    table[1] = this.frameLength
     this.release()
     this.deliver(memory, 1, 0, true, sink)
+  }
+
+  /** Reads the header of the unfinished frame; false when it is not whole yet or refused. */
+  private readHeld(): boolean {
+    const { result } = this.space
+    const memory = this.memory as Buffer
+    const status = readHeader(this.format, this.limit, memory, 0, this.have, result)
+    if (status === SCAN_HEADER) return false
+    if (status !== SCAN_BODY) {
+      this.refuse(status, result.payloadLength, result.frameLength, memory.subarray(0, this.have))
+      return false
+    }
+    this.frameLength = result.frameLength
+    this.payloadLength = result.payloadLength
+    return true
   }
 
   private deliver(bytes: Buffer, rows: number, wireStart: number, owned: boolean, sink: FrameSink): void {
@@ -220,7 +253,6 @@ export class Reassembly {
   /** Moves `chunk[at..end)` to the unfinished frame. */
   private append(chunk: Uint8Array, end: number): void {
     const count = end - this.at
-    if (count <= 0) return
     const memory = this.reserve(this.have + count)
     if (count <= 16) for (let i = 0; i < count; i++) memory[this.have + i] = chunk[this.at + i]
     else memory.set(chunk.subarray(this.at, end), this.have)
@@ -232,8 +264,8 @@ export class Reassembly {
   private reserve(size: number): Buffer {
     const old = this.memory
     if (old !== null && old.length >= size) return old
-    const most = this.frameLength > 0 ? this.frameLength : Math.max(size, this.format.headerBytes + 9)
-    const grown = allocate(Math.min(most, Math.max(size, 2 * this.have, 2 * size)))
+    const most = this.frameLength > 0 ? this.frameLength : Number.POSITIVE_INFINITY
+    const grown = allocate(Math.min(most, Math.max(2 * size, 16)))
     if (old !== null) grown.set(old.subarray(0, this.have))
     this.memory = grown
     return grown
@@ -245,9 +277,17 @@ export class Reassembly {
     this.frameLength = 0
   }
 
-  private fail(status: number, declared: number, bytes: Uint8Array, from: number, to: number): void {
+  /** The frame whose first bytes are `head` is not taken. */
+  private refuse(status: number, declared: number, frameLength: number, head: Uint8Array): void {
     const { format, limit } = this
-    const hint = sniff({ format, limit, bytes, from, to, first: this.frames === 0 })
+    if (this.discard && status === SCAN_TOO_LARGE && Number.isSafeInteger(frameLength)) {
+      this.discardedFrames++
+      this.discardedBytes += declared
+      this.skip = frameLength - this.have
+      this.release()
+      return
+    }
+    const hint = hintText(sniff(format, limit, head))
     this.error =
       status === SCAN_TOO_LARGE
         ? new FrameError('ERR_FRAME_TOO_LARGE', { declared, limit, hint })
@@ -257,17 +297,16 @@ export class Reassembly {
   }
 
   private truncated(): FrameError {
-    const { format, limit, have: to } = this
-    const frame = { format, limit, bytes: this.memory as Buffer, from: 0, to, first: this.frames === 0 }
-    if (this.frameLength === 0) {
-      return new FrameError('ERR_FRAME_TRUNCATED', { received: this.have, hint: sniff(frame) })
-    }
-    const declared = this.payloadLength
-    const received = Math.max(0, this.have - (this.frameLength - declared))
-    return new FrameError('ERR_FRAME_TRUNCATED', {
-      declared,
-      received,
-      hint: sniffTruncated(frame, declared, received),
-    })
+    if (this.skip > 0) return new FrameError('ERR_FRAME_TRUNCATED', { limit: this.limit })
+    const { format, limit, have, frameLength, payloadLength: declared } = this
+    const head = (this.memory as Buffer).subarray(0, have)
+    const hint = hintText(sniffTruncated(format, limit, head, have))
+    if (frameLength === 0) return new FrameError('ERR_FRAME_TRUNCATED', { received: have, hint })
+    const received = Math.max(0, have - (frameLength - declared))
+    return new FrameError('ERR_FRAME_TRUNCATED', { declared, received, hint })
   }
+}
+
+function hintText(name: HintName | undefined): string | undefined {
+  return name === undefined ? undefined : HINTS[name]
 }

@@ -28,8 +28,10 @@ export class ScanResult {
   next = 0
   /** Payload bytes that frame declares (SCAN_BODY, SCAN_TOO_LARGE). Past 2^53 no longer exact. */
   payloadLength = 0
-  /** Its bytes on the wire, header included (SCAN_BODY). */
+  /** Its bytes on the wire, header included (SCAN_BODY, SCAN_TOO_LARGE). */
   frameLength = 0
+  /** Bytes up to the end of its length field; set by {@link readHeader} only. */
+  headerLength = 0
 }
 
 /** What finds frames: {@link scan}, or the addon's. */
@@ -175,15 +177,16 @@ function judge(
   result: ScanResult,
 ): number {
   const behind = value + format.lengthAdjustment
-  const frameLength = format.lengthOffset + width + behind
-  const strip = format.strip < 0 ? format.lengthOffset + width : format.strip
-  const payloadLength = frameLength - strip
+  const headerLength = format.lengthOffset + width
+  const frameLength = headerLength + behind
+  const payloadLength = frameLength - (format.strip < 0 ? headerLength : format.strip)
   result.payloadLength = payloadLength
   result.frameLength = frameLength
-  // A value past 2^53 is no longer exact, and with any adjustment too large.
-  if (payloadLength > limit) return SCAN_TOO_LARGE
+  result.headerLength = headerLength
+  // No longer exact, and too large whatever is added to it.
+  if (value > 2 ** 53) return SCAN_TOO_LARGE
   if (behind < 0 || payloadLength < 0) return SCAN_INVALID
-  return SCAN_BODY
+  return payloadLength > limit ? SCAN_TOO_LARGE : SCAN_BODY
 }
 
 function readBE(bytes: Uint8Array, at: number, width: number): number {

@@ -1,68 +1,83 @@
 /**
  * Guesses what a peer speaks that does not speak this format, from the first bytes of the frame that failed. Only ever
- * a hint in an error: nothing is decided by it.
+ * a hint in an error: nothing is decided by it. The native core guesses by the same rules (native/core/sniff.cc).
  */
 import type { CompiledFormat } from '../format.js'
-import { readHeader, SCAN_BODY, ScanResult } from './scan.js'
+import { readHeader, SCAN_BODY, SCAN_TOO_LARGE, ScanResult } from './scan.js'
 
-/** Beginnings of an HTTP request line, or of a reply. */
-const HTTP = ['GET ', 'POST', 'PUT ', 'HEAD', 'DELE', 'OPTI', 'PATC', 'CONN', 'TRAC', 'PRI ', 'HTTP']
+export type HintName = 'http' | 'tls' | 'other-endian' | 'counts-header'
 
-export const HINT_HTTP = 'the peer seems to speak HTTP'
-export const HINT_TLS = 'the peer seems to speak TLS; the server expects frames without TLS'
-export const HINT_COUNTS_HEADER =
-  "the peer's length seems to count its own header; lengthAdjustment takes that off (workerman: -4)"
+/** What `FrameError.hint` says. */
+export const HINTS: Readonly<Record<HintName, string>> = Object.freeze({
+  http: 'the peer seems to speak HTTP',
+  tls: 'the peer seems to speak TLS, and frames without TLS are expected here',
+  'other-endian': 'the length seems to be written in the other byte order (format.endian)',
+  'counts-header':
+    'the length seems to count its own header (format.lengthAdjustment, as in the preset workerman)',
+})
 
-/** What is known of the frame that failed. */
-export interface FailedFrame {
-  readonly format: CompiledFormat
-  readonly limit: number
-  /** The frame's bytes, as far as they have arrived, are `bytes[from..to)`. */
-  readonly bytes: Uint8Array
-  readonly from: number
-  readonly to: number
-  /** It is the first of its stream: only there a greeting of another protocol can be. */
-  readonly first: boolean
+/** Beginnings of an HTTP request, or of a reply. */
+const HTTP_STARTS = [
+  'GET ',
+  'POST ',
+  'PUT ',
+  'HEAD ',
+  'DELETE ',
+  'OPTIONS ',
+  'PATCH ',
+  'CONNECT ',
+  'TRACE ',
+  'PRI * HTTP',
+  'HTTP/',
+]
+
+/** Bytes of a frame that are looked at. */
+const HEAD = 16
+
+/** A hint for a frame refused as too large or invalid. `head` is how it begins. */
+export function sniff(format: CompiledFormat, limit: number, head: Uint8Array): HintName | undefined {
+  const bytes = head.subarray(0, HEAD)
+  const greeting = sniffGreeting(bytes)
+  if (greeting !== undefined) return greeting
+  const result = new ScanResult()
+  if (readHeader(format, limit, bytes, 0, bytes.length, result) !== SCAN_TOO_LARGE) return undefined
+  return readSwapped(format, limit, bytes, result) ? 'other-endian' : undefined
 }
 
-/** A hint for a frame whose length is too large or invalid, or that the peer did not finish. */
-export function sniff(frame: FailedFrame): string | undefined {
-  if (frame.first) {
-    const greeting = sniffGreeting(frame.bytes, frame.from, frame.to)
-    if (greeting !== undefined) return greeting
+/** A hint for a frame that the stream's end cut off; `received` of its bytes, header included, had come. */
+export function sniffTruncated(
+  format: CompiledFormat,
+  limit: number,
+  head: Uint8Array,
+  received: number,
+): HintName | undefined {
+  const bytes = head.subarray(0, HEAD)
+  const greeting = sniffGreeting(bytes)
+  if (greeting !== undefined) return greeting
+  const result = new ScanResult()
+  if (readHeader(format, limit, bytes, 0, bytes.length, result) !== SCAN_BODY) return undefined
+  // Had the value counted the header, it would be exactly what came.
+  if (format.lengthAdjustment === 0 && result.frameLength - result.headerLength === received)
+    return 'counts-header'
+  return readSwapped(format, limit, bytes, result) && result.frameLength === received
+    ? 'other-endian'
+    : undefined
+}
+
+function sniffGreeting(bytes: Uint8Array): HintName | undefined {
+  if (bytes.length >= 4) {
+    const text = String.fromCharCode(...bytes)
+    if (HTTP_STARTS.some((start) => text.startsWith(start.slice(0, text.length)))) return 'http'
   }
-  return sniffEndian(frame)
+  // A TLS record: handshake, then version 3.0 to 3.4.
+  const isTls =
+    bytes.length >= 2 && bytes[0] === 0x16 && bytes[1] === 0x03 && (bytes.length < 3 || bytes[2] <= 4)
+  return isTls ? 'tls' : undefined
 }
 
-/** A hint for a frame of `declared` bytes of which only `received` came before the stream ended. */
-export function sniffTruncated(frame: FailedFrame, declared: number, received: number): string | undefined {
-  if (frame.first) {
-    const greeting = sniffGreeting(frame.bytes, frame.from, frame.to)
-    if (greeting !== undefined) return greeting
-  }
-  const { format } = frame
-  if (declared - received === format.headerBytes && format.lengthAdjustment === 0) return HINT_COUNTS_HEADER
-  return sniffEndian(frame)
-}
-
-function sniffGreeting(bytes: Uint8Array, from: number, to: number): string | undefined {
-  if (to - from < 3) return undefined
-  // A TLS record: type handshake, version 3.x, then the length.
-  if (bytes[from] === 0x16 && bytes[from + 1] === 0x03 && bytes[from + 2] <= 0x04) return HINT_TLS
-  if (to - from < 4) return undefined
-  const start = String.fromCharCode(bytes[from], bytes[from + 1], bytes[from + 2], bytes[from + 3])
-  return HTTP.includes(start) ? HINT_HTTP : undefined
-}
-
-/** Read the other way round the length would have been a plausible one, and a much smaller one. */
-function sniffEndian({ format, limit, bytes, from, to }: FailedFrame): string | undefined {
-  if (format.lengthBytes < 2) return undefined
-  const asIs = new ScanResult()
-  const swapped = new ScanResult()
-  readHeader(format, limit, bytes, from, to, asIs)
-  const other = { ...format, littleEndian: !format.littleEndian, isPlainUint32BE: false }
-  if (readHeader(other, limit, bytes, from, to, swapped) !== SCAN_BODY) return undefined
-  if (asIs.payloadLength >= 0 && swapped.payloadLength > asIs.payloadLength / 256) return undefined
-  const kind = format.littleEndian ? 'big' : 'little'
-  return `the peer's length seems to be ${kind}-endian (${swapped.payloadLength} bytes when read so)`
+/** Reads the header as a peer with the other byte order would have meant it: true when that is a frame. */
+function readSwapped(format: CompiledFormat, limit: number, bytes: Uint8Array, result: ScanResult): boolean {
+  if (format.lengthBytes < 2) return false
+  const swapped = { ...format, littleEndian: !format.littleEndian, isPlainUint32BE: false }
+  return readHeader(swapped, limit, bytes, 0, bytes.length, result) === SCAN_BODY
 }

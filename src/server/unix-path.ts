@@ -122,7 +122,13 @@ export class SocketPath {
     try {
       refuseOccupied(path, await inspect(path, await directory.address(basename(path))))
       const privateName = basename(await fs.mkdtemp(directory.name('.fw-')))
-      return new SocketPath(path, options, directory, privateName, await directory.address(`${privateName}/s`))
+      return new SocketPath(
+        path,
+        options,
+        directory,
+        privateName,
+        await directory.address(`${privateName}/s`),
+      )
     } catch (error) {
       await directory.close()
       throw asListenError(error, path)
@@ -302,10 +308,16 @@ export function addressInUse(path: string): Error {
 /** The file system's errors name our private file; the caller asked for `path`. */
 function asListenError(error: unknown, path: string): unknown {
   const { code, errno, syscall } = error as NodeJS.ErrnoException
-  if (error instanceof FrameError || syscall === undefined || syscall === 'listen' || code === undefined) return error
+  if (error instanceof FrameError || syscall === undefined || syscall === 'listen' || code === undefined)
+    return error
   return Object.assign(systemError(code, errno, path), { cause: error })
 }
 
 function systemError(code: string, errno: number | undefined, path: string): Error {
-  return Object.assign(new Error(`listen ${code}: ${path}`), { code, errno, syscall: 'listen', address: path })
+  return Object.assign(new Error(`listen ${code}: ${path}`), {
+    code,
+    errno,
+    syscall: 'listen',
+    address: path,
+  })
 }
