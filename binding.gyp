@@ -1,0 +1,50 @@
+{
+  "variables": { "sanitize%": "" },
+  "targets": [
+    {
+      "target_name": "framewire",
+      "sources": [
+        "native/core/encode.cc",
+        "native/core/format.cc",
+        "native/core/reassembly.cc",
+        "native/core/scan.cc",
+        "native/core/sniff.cc",
+        "native/transport/connection.cc",
+        "native/transport/deadline.cc",
+        "native/transport/hub.cc",
+        "native/transport/listener.cc",
+        "native/transport/platform_other.cc",
+        "native/transport/platform_posix.cc",
+        "native/transport/write_queue.cc",
+        "native/binding/addon.cc",
+        "native/binding/arguments.cc",
+        "native/binding/memory.cc",
+        "native/binding/session.cc"
+      ],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
+      "cflags_cc": ["-std=c++17", "-O3", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-Wall", "-Wextra"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+      "xcode_settings": {
+        "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+        "GCC_ENABLE_CPP_EXCEPTIONS": "NO",
+        "GCC_ENABLE_CPP_RTTI": "NO",
+        "GCC_OPTIMIZATION_LEVEL": "3",
+        "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+        "MACOSX_DEPLOYMENT_TARGET": "11.0"
+      },
+      "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": ["/std:c++17"] } },
+      "conditions": [
+        ["OS=='linux'", { "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections"] }],
+        [
+          "sanitize!=''",
+          {
+            "cflags_cc": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-g", "-O1"],
+            "ldflags!": ["-static-libstdc++", "-static-libgcc"],
+            "ldflags": ["-fsanitize=<(sanitize)"]
+          }
+        ]
+      ]
+    }
+  ]
+}

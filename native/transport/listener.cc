@@ -1,0 +1,229 @@
+#include "listener.hpp"
+#include "connection.hpp"
+#include <new>
+
+namespace framewire {
+
+namespace {
+// Connections taken per wake-up, so that a flood of them does not keep those already there from being served.
+constexpr int accepts_per_turn = 128;
+// After accepting failed for want of memory or descriptors: the next try.
+constexpr uint64_t retry_ms = 100;
+} // namespace
+
+Listener *Listener::create(Hub &hub, ChannelConfig *config, uint32_t number, uint32_t max_connections,
+                           bool hold) noexcept {
+  auto *listener = new (std::nothrow) Listener(hub, config, number, max_connections, hold);
+  if (listener == nullptr) return nullptr;
+  config->references += 1;
+  hub.add_listener(listener);
+  return listener;
+}
+
+int Listener::listen_path(const char *path, size_t length, int backlog) noexcept {
+  if (platform::has_descriptors) {
+    int status = platform::listen_path(path, length, backlog, fd_);
+    return status < 0 ? status : watch(false);
+  }
+  int status = uv_pipe_init(hub_.loop(), &handle_.pipe, 0);
+  if (status < 0) return status;
+  started_ = true;
+  status = uv_pipe_bind(&handle_.pipe, path);
+  return status < 0 ? status : listen_stream(backlog);
+}
+
+int Listener::listen_tcp(const sockaddr *address, int backlog) noexcept {
+  is_tcp_ = true;
+  if (platform::has_descriptors) {
+    int status = platform::listen_tcp(address, backlog, fd_);
+    return status < 0 ? status : watch(true);
+  }
+  int status = uv_tcp_init(hub_.loop(), &handle_.tcp);
+  if (status < 0) return status;
+  started_ = true;
+  status = uv_tcp_bind(&handle_.tcp, address, 0);
+  return status < 0 ? status : listen_stream(backlog);
+}
+
+int Listener::listen_descriptor(int descriptor, int backlog) noexcept {
+  bool is_tcp = false;
+  int status = platform::listen_descriptor(descriptor, backlog, fd_, is_tcp);
+  return status < 0 ? status : watch(is_tcp);
+}
+
+int Listener::listen_stream(int backlog) noexcept {
+  handle_.handle.data = this;
+  return uv_listen(&handle_.stream, backlog, on_connection);
+}
+
+int Listener::watch(bool is_tcp) noexcept {
+  is_tcp_ = is_tcp;
+  int status = uv_timer_init(hub_.loop(), &retry_);
+  if (status < 0) return status;
+  retry_.data = this;
+  has_retry_ = true;
+  uv_unref(reinterpret_cast<uv_handle_t *>(&retry_));
+  status = uv_poll_init_socket(hub_.loop(), &handle_.poll, fd_);
+  if (status < 0) return status;
+  handle_.handle.data = this;
+  started_ = true;
+  spare_ = platform::open_spare();
+  return uv_poll_start(&handle_.poll, UV_READABLE, on_readable);
+}
+
+void Listener::on_readable(uv_poll_t *poll, int status, int) {
+  auto *self = static_cast<Listener *>(poll->data);
+  if (status < 0) return self->failed(status);
+  for (int i = 0; i < accepts_per_turn && !self->closing_; i++) {
+    uv_os_sock_t fd;
+    status = platform::accept(self->fd_, fd);
+    if (status == 0) {
+      self->accept_one(fd);
+      continue;
+    }
+    if (status == UV_EAGAIN) return;
+    if (status == UV_EMFILE || status == UV_ENFILE) {
+      if (self->turn_away_one()) continue;
+      return;
+    }
+    return self->failed(status);
+  }
+}
+
+void Listener::on_connection(uv_stream_t *stream, int status) {
+  auto *self = static_cast<Listener *>(stream->data);
+  if (status < 0) return self->failed(status);
+  Connection *connection = Connection::create(self->hub_, *self->config_, self, self->is_tcp_);
+  if (connection == nullptr) return self->failed(UV_ENOMEM);
+  self->connections_ += 1;
+  status = connection->init_stream();
+  if (status == 0) status = uv_accept(stream, connection->stream());
+  if (status < 0 || self->connections_ > self->max_connections_) {
+    connection->destroy();
+    self->dropped_ += 1;
+    self->hub_.tell(*self, state_dropped);
+    return;
+  }
+  connection->start_stream(self->hold_);
+}
+
+void Listener::accept_one(uv_os_sock_t fd) noexcept {
+  Connection *connection =
+      connections_ < max_connections_ ? Connection::create(hub_, *config_, this, is_tcp_) : nullptr;
+  if (connection == nullptr) {
+    platform::close(fd);
+    dropped_ += 1;
+    hub_.tell(*this, state_dropped);
+    return;
+  }
+  connections_ += 1;
+  connection->start_accepted(fd, hold_);
+}
+
+// No descriptor is left: the one kept back takes a connection just to close it, so that the client knows and the
+// loop does not spin on a backlog it cannot empty.
+bool Listener::turn_away_one() noexcept {
+  bool turned = false;
+  if (spare_ >= 0) {
+    platform::close(static_cast<uv_os_sock_t>(spare_));
+    uv_os_sock_t fd;
+    turned = platform::accept(fd_, fd) == 0;
+    if (turned) platform::close(fd);
+    spare_ = platform::open_spare();
+  }
+  if (turned) {
+    exhausted_ += 1;
+    hub_.tell(*this, state_exhausted);
+  } else {
+    rest();
+  }
+  return turned;
+}
+
+void Listener::failed(int status) noexcept {
+  error_ = status;
+  hub_.tell(*this, state_error);
+  rest();
+}
+
+void Listener::rest() noexcept {
+  if (closing_ || !has_retry_) return;
+  uv_poll_stop(&handle_.poll);
+  uv_timer_start(
+      &retry_,
+      [](uv_timer_t *timer) {
+        auto *self = static_cast<Listener *>(timer->data);
+        if (!self->closing_) uv_poll_start(&self->handle_.poll, UV_READABLE, on_readable);
+      },
+      retry_ms, 0);
+}
+
+bool Listener::local_address(sockaddr_storage &out) const noexcept {
+  if (!is_tcp_ || closing_) return false;
+  if (platform::has_descriptors) return platform::local_address(fd_, out) == 0;
+  int size = sizeof out;
+  return uv_tcp_getsockname(&handle_.tcp, reinterpret_cast<sockaddr *>(&out), &size) == 0;
+}
+
+void Listener::close() noexcept {
+  if (closing_) return;
+  closing_ = true;
+  if (spare_ >= 0) platform::close(static_cast<uv_os_sock_t>(spare_));
+  spare_ = -1;
+  if (started_) {
+    open_handles_ += 1;
+    uv_close(&handle_.handle, on_closed);
+  }
+  if (has_retry_) {
+    open_handles_ += 1;
+    uv_close(reinterpret_cast<uv_handle_t *>(&retry_), on_closed);
+  }
+  // uv_poll_t does not own the descriptor; it is closed behind the handle that watches it.
+  if (fd_ != static_cast<uv_os_sock_t>(-1)) platform::close(fd_);
+  fd_ = static_cast<uv_os_sock_t>(-1);
+  if (open_handles_ == 0) {
+    hub_.tell(*this, state_closed);
+  }
+}
+
+void Listener::on_closed(uv_handle_t *handle) {
+  auto *self = static_cast<Listener *>(handle->data);
+  if (--self->open_handles_ == 0) self->hub_.tell(*self, state_closed);
+}
+
+void Listener::told_closed() noexcept {
+  told_ = true;
+  free_if_done();
+}
+
+void Listener::reference(bool on) noexcept {
+  if (!started_ || closing_) return;
+  if (on) uv_ref(&handle_.handle);
+  else uv_unref(&handle_.handle);
+}
+
+void Listener::connection_gone() noexcept {
+  connections_ -= 1;
+  free_if_done();
+}
+
+void Listener::free_if_done() noexcept {
+  if (!told_ || connections_ > 0) return;
+  hub_.remove_listener(this);
+  if (--config_->references == 0) delete config_;
+  delete this;
+}
+
+uint32_t Listener::take_dropped() noexcept {
+  uint32_t count = dropped_;
+  dropped_ = 0;
+  return count;
+}
+
+uint32_t Listener::take_exhausted() noexcept {
+  uint32_t count = exhausted_;
+  exhausted_ = 0;
+  return count;
+}
+
+} // namespace framewire

@@ -1,0 +1,41 @@
+// The only door to the operating system besides libuv. platform_posix.cc takes the short way (one system call, no
+// detour through a request); platform_other.cc says it cannot, and the caller goes by libuv.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <uv.h>
+
+namespace framewire::platform {
+
+struct PeerCredentials {
+  int64_t pid = -1, uid = -1, gid = -1;
+};
+
+// System calls that take descriptors directly are there. False: listeners and connections are libuv's from the start.
+extern const bool has_descriptors;
+
+// Results: 0 or more is a count or a descriptor, below 0 is a libuv error code; UV_EAGAIN: would block.
+int64_t receive(uv_os_sock_t socket, uint8_t *to, size_t room) noexcept;
+int64_t send(uv_os_sock_t socket, const uv_buf_t *bufs, size_t count) noexcept;
+int accept(uv_os_sock_t listener, uv_os_sock_t &out) noexcept;
+void close(uv_os_sock_t socket) noexcept;
+// A descriptor of no use but to be closed when there are no others; below 0: none.
+int open_spare() noexcept;
+int shutdown_write(uv_os_sock_t socket) noexcept;
+int set_tcp_options(uv_os_sock_t socket, bool no_delay, bool keep_alive) noexcept;
+
+// Bound, listening, non-blocking sockets. `path` may begin with NUL (Linux's abstract names).
+int listen_path(const char *path, size_t length, int backlog, uv_os_sock_t &out) noexcept;
+int listen_tcp(const sockaddr *address, int backlog, uv_os_sock_t &out) noexcept;
+// Adopts a socket that somebody else bound; listens on it (again).
+int listen_descriptor(int descriptor, int backlog, uv_os_sock_t &out, bool &is_tcp) noexcept;
+int connect_path(const char *path, size_t length, uv_os_sock_t &out) noexcept;
+
+// TCP only.
+int local_address(uv_os_sock_t socket, sockaddr_storage &out) noexcept;
+int remote_address(uv_os_sock_t socket, sockaddr_storage &out) noexcept;
+
+bool peer_credentials(uv_os_sock_t socket, PeerCredentials &out) noexcept;
+
+} // namespace framewire::platform

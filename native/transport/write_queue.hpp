@@ -1,0 +1,65 @@
+// What the kernel did not take at once: bytes of one connection that wait to be written, in order. Knows memory and
+// sizes; the connection does the writing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <uv.h>
+
+namespace framewire {
+
+// A large payload that is not copied: somebody else's memory, looked up again before every use because its owner
+// may have detached or shrunk it meanwhile.
+class HeldPayload {
+public:
+  virtual ~HeldPayload() = default;
+  // nullptr when fewer than `size` bytes are left of it.
+  virtual const uint8_t *bytes(size_t size) noexcept = 0;
+};
+
+class WriteQueue {
+public:
+  WriteQueue() = default;
+  WriteQueue(const WriteQueue &) = delete;
+  ~WriteQueue() { clear(); }
+
+  size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  // When the oldest byte still here was queued, in loop milliseconds. Only while not empty.
+  uint64_t oldest() const noexcept { return head_->queued_at; }
+
+  // Copies. False: no memory, nothing was queued.
+  bool append(const void *bytes, size_t size, uint64_t now) noexcept;
+  // Holds `payload` from `offset` to `size`, without a copy. False: no memory.
+  bool append_held(std::unique_ptr<HeldPayload> payload, size_t offset, size_t size, uint64_t now) noexcept;
+
+  // Up to `room` pieces from the front. Sets `lost` when a held payload is gone; what is before it is still given.
+  size_t gather(uv_buf_t *bufs, size_t room, bool &lost) noexcept;
+  // The first piece as memory that stays in place while a write request is under way: copied out of a held payload
+  // if need be. False: no memory, or the held payload is gone (`lost`).
+  bool front(uv_buf_t &buf, bool &lost) noexcept;
+  // Takes `size` bytes off the front.
+  void consume(size_t size) noexcept;
+  void clear() noexcept;
+
+private:
+  struct Chunk {
+    Chunk *next;
+    uint64_t queued_at;
+    size_t offset;
+    size_t size;
+    size_t capacity; // of `data`; 0 for a held payload
+    HeldPayload *held;
+    uint8_t data[1];
+  };
+  static Chunk *make_chunk(size_t capacity, uint64_t now) noexcept;
+  static void free_chunk(Chunk *chunk) noexcept;
+  void link(Chunk *chunk) noexcept;
+
+  Chunk *head_ = nullptr;
+  Chunk *tail_ = nullptr;
+  size_t size_ = 0;
+};
+
+} // namespace framewire
