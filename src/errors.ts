@@ -173,12 +173,10 @@ export function formatError(name: string, expected: string, value: unknown): Cod
   )
 }
 
-/** `ERR_FRAME_PAYLOAD_TYPE` for what is neither a string nor bytes. */
-export function payloadTypeError(value: unknown, what = 'payload'): CodedTypeError {
-  return argumentError(
-    'ERR_FRAME_PAYLOAD_TYPE',
-    `The ${what} must be a string, an ArrayBufferView or an ArrayBuffer, not ${shortly(value)}`,
-  )
+/** `ERR_FRAME_PAYLOAD_TYPE`: `value` is no payload, or no chunk (which text is not). */
+export function payloadTypeError(value: unknown, what: 'payload' | 'chunk' = 'payload'): CodedTypeError {
+  const expected = `${what === 'payload' ? 'a string, ' : ''}an ArrayBufferView or an ArrayBuffer`
+  return argumentError('ERR_FRAME_PAYLOAD_TYPE', `The ${what} must be ${expected}, not ${shortly(value)}`)
 }
 
 /** Names a value without calling any code of its own (no toString, no getters of a proxy). */

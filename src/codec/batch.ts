@@ -104,9 +104,15 @@ export class FrameBatch implements Iterable<Buffer> {
     const rows = Math.max(0, this.length - from)
     const wireStart = from === 0 ? this.wireStart : this.end(from - 1)
     const wireEnd = rows === 0 ? wireStart : this.end(this.length - 1)
-    const batch = new FrameBatch(copyBytes(this.bytes, wireStart, wireEnd), new Uint32Array(2 * rows))
+    const isWhole = this.owned && rows === this.length
+    const bytes = isWhole ? this.bytes : copyBytes(this.bytes, wireStart, wireEnd)
+    const offset = isWhole ? 0 : wireStart
+    const batch = new FrameBatch(bytes, new Uint32Array(2 * rows))
     batch.length = rows
-    for (let i = 0; i < 2 * rows; i++) batch.table[i] = this.table[this.base + 2 * from + i] - wireStart
+    batch.wireStart = wireStart - offset
+    batch.owned = isWhole
+    for (let i = 0; i < 2 * rows; i++) batch.table[i] = this.table[this.base + 2 * from + i] - offset
+    this.owned = false
     return batch
   }
 

@@ -1,14 +1,17 @@
 /** What counts as bytes: the rule for every payload and chunk that comes from outside. */
 import { argumentError, payloadTypeError } from '../errors.js'
 
-/** A payload: text is sent as UTF-8; a view is the bytes it covers, whatever its element type. */
-export type Payload = string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer
+/** Bytes, whatever the element type: a view is the bytes it covers. */
+export type Bytes = ArrayBufferView | ArrayBuffer | SharedArrayBuffer
+
+/** A payload: text is sent as UTF-8. */
+export type Payload = string | Bytes
 
 /**
  * `value` as a Uint8Array over the same memory.
  * @throws {TypeError} `ERR_FRAME_PAYLOAD_TYPE`, `ERR_FRAME_PAYLOAD_DETACHED`.
  */
-export function toBytes(value: unknown, what = 'payload'): Uint8Array {
+export function toBytes(value: unknown, what: 'payload' | 'chunk' = 'payload'): Uint8Array {
   if (value instanceof Uint8Array && ArrayBuffer.isView(value)) {
     if (value.length === 0) checkAttached(value.buffer)
     return value
@@ -16,7 +19,7 @@ export function toBytes(value: unknown, what = 'payload'): Uint8Array {
   return toBytesSlowly(value, what)
 }
 
-function toBytesSlowly(value: unknown, what: string): Uint8Array {
+function toBytesSlowly(value: unknown, what: 'payload' | 'chunk'): Uint8Array {
   if (ArrayBuffer.isView(value)) {
     const memory = value.buffer
     // A DataView over detached memory throws at its getters, a typed array reads 0.

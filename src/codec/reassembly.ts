@@ -5,7 +5,7 @@
  * Frames that lie whole in a chunk are named by offsets into that chunk. A frame that is cut is put together in memory
  * of its own, which doubles as bytes arrive and so is never ahead of them by more than that, whatever was declared.
  */
-import { FrameError } from '../errors.js'
+import { FrameError, type FrameErrorDetails } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
 import { FrameBatch } from './batch.js'
 import { allocate, copyBytes, OwnBytes } from './own-buffer.js'
@@ -20,7 +20,7 @@ import {
   ScanResult,
   scan,
 } from './scan.js'
-import { HINTS, type HintName, sniff, sniffTruncated } from './sniff.js'
+import { sniff } from './sniff.js'
 
 /**
  * The table and batch that deliveries use. Any number of streams may share one: it is only used while `push` runs, and
@@ -140,8 +140,24 @@ export class Reassembly {
 
   /** The stream ended. Returns `ERR_FRAME_TRUNCATED` when that was inside a frame. */
   end(): FrameError | null {
-    if (this.error === null && this.phase !== 'boundary') this.error = this.truncated()
+    if (this.error === null && this.phase !== 'boundary') {
+      this.error = new FrameError('ERR_FRAME_TRUNCATED', this.describe(true))
+    }
     return this.error
+  }
+
+  /**
+   * What is known of the unfinished frame, for the error of a deadline or of a stream that ended: `declared` once its
+   * header is whole, `received` (of the payload, else of the header), `hint`.
+   * @param cutOff the input has ended, so a length that counts its header can be told.
+   */
+  describe(cutOff: boolean): FrameErrorDetails {
+    const { format, limit, have, frameLength, payloadLength: declared } = this
+    if (this.memory === null) return {}
+    const head = this.memory.subarray(0, have)
+    const hint = sniff({ format, limit, head, first: this.isFirst(), cutOffAfter: cutOff ? have : 0 })
+    if (frameLength === 0) return { received: have, hint }
+    return { declared, received: Math.max(0, have - (frameLength - declared)), hint }
   }
 
   /** Nothing more is delivered, of the chunk in work neither; what is held is given back. */
@@ -287,7 +303,7 @@ export class Reassembly {
       this.release()
       return
     }
-    const hint = hintText(sniff(format, limit, head))
+    const hint = sniff({ format, limit, head, first: this.isFirst(), cutOffAfter: 0 })
     this.error =
       status === SCAN_TOO_LARGE
         ? new FrameError('ERR_FRAME_TOO_LARGE', { declared, limit, hint })
@@ -296,17 +312,7 @@ export class Reassembly {
     this.release()
   }
 
-  private truncated(): FrameError {
-    if (this.skip > 0) return new FrameError('ERR_FRAME_TRUNCATED', { limit: this.limit })
-    const { format, limit, have, frameLength, payloadLength: declared } = this
-    const head = (this.memory as Buffer).subarray(0, have)
-    const hint = hintText(sniffTruncated(format, limit, head, have))
-    if (frameLength === 0) return new FrameError('ERR_FRAME_TRUNCATED', { received: have, hint })
-    const received = Math.max(0, have - (frameLength - declared))
-    return new FrameError('ERR_FRAME_TRUNCATED', { declared, received, hint })
+  private isFirst(): boolean {
+    return this.frames === 0 && this.discardedFrames === 0
   }
-}
-
-function hintText(name: HintName | undefined): string | undefined {
-  return name === undefined ? undefined : HINTS[name]
 }

@@ -3,81 +3,68 @@
  * a hint in an error: nothing is decided by it. The native core guesses by the same rules (native/core/sniff.cc).
  */
 import type { CompiledFormat } from '../format.js'
-import { readHeader, SCAN_BODY, SCAN_TOO_LARGE, ScanResult } from './scan.js'
+import { readHeader, SCAN_BODY, SCAN_HEADER, SCAN_INVALID, ScanResult } from './scan.js'
 
 export type HintName = 'http' | 'tls' | 'other-endian' | 'counts-header'
 
-/** What `FrameError.hint` says. */
-export const HINTS: Readonly<Record<HintName, string>> = Object.freeze({
-  http: 'the peer seems to speak HTTP',
-  tls: 'the peer seems to speak TLS, and frames without TLS are expected here',
-  'other-endian': 'the length seems to be written in the other byte order (format.endian)',
-  'counts-header':
-    'the length seems to count its own header (format.lengthAdjustment, as in the preset workerman)',
-})
-
 /** Beginnings of an HTTP request, or of a reply. */
-const HTTP_STARTS = [
-  'GET ',
-  'POST ',
-  'PUT ',
-  'HEAD ',
-  'DELETE ',
-  'OPTIONS ',
-  'PATCH ',
-  'CONNECT ',
-  'TRACE ',
-  'PRI * HTTP',
-  'HTTP/',
-]
+const HTTP_STARTS = ['GET ', 'POST', 'PUT ', 'HEAD', 'DELE', 'OPTI', 'PATC', 'CONN', 'TRAC', 'PRI ', 'HTTP']
 
-/** Bytes of a frame that are looked at. */
-const HEAD = 16
-
-/** A hint for a frame refused as too large or invalid. `head` is how it begins. */
-export function sniff(format: CompiledFormat, limit: number, head: Uint8Array): HintName | undefined {
-  const bytes = head.subarray(0, HEAD)
-  const greeting = sniffGreeting(bytes)
-  if (greeting !== undefined) return greeting
-  const result = new ScanResult()
-  if (readHeader(format, limit, bytes, 0, bytes.length, result) !== SCAN_TOO_LARGE) return undefined
-  return readSwapped(format, limit, bytes, result) ? 'other-endian' : undefined
+/** What is known of a frame that failed. */
+export interface FailedFrame {
+  readonly format: CompiledFormat
+  readonly limit: number
+  /** How it begins: as much of it as has arrived. */
+  readonly head: Uint8Array
+  /** It is the first of its stream: only there can a greeting of another protocol be. */
+  readonly first: boolean
+  /** Its bytes on the wire that came before the input ended; 0: that is not what happened. */
+  readonly cutOffAfter: number
 }
 
-/** A hint for a frame that the stream's end cut off; `received` of its bytes, header included, had come. */
-export function sniffTruncated(
-  format: CompiledFormat,
-  limit: number,
-  head: Uint8Array,
-  received: number,
-): HintName | undefined {
-  const bytes = head.subarray(0, HEAD)
-  const greeting = sniffGreeting(bytes)
-  if (greeting !== undefined) return greeting
-  const result = new ScanResult()
-  if (readHeader(format, limit, bytes, 0, bytes.length, result) !== SCAN_BODY) return undefined
-  // Had the value counted the header, it would be exactly what came.
-  if (format.lengthAdjustment === 0 && result.frameLength - result.headerLength === received)
-    return 'counts-header'
-  return readSwapped(format, limit, bytes, result) && result.frameLength === received
-    ? 'other-endian'
-    : undefined
+/** What `FrameError.hint` says of a failed frame. */
+export function sniff(frame: FailedFrame): string | undefined {
+  const greeting = frame.first ? sniffGreeting(frame.head) : undefined
+  return greeting === undefined ? sniffField(frame) : hintText(greeting, frame.format, 0)
 }
 
-function sniffGreeting(bytes: Uint8Array): HintName | undefined {
-  if (bytes.length >= 4) {
-    const text = String.fromCharCode(...bytes)
-    if (HTTP_STARTS.some((start) => text.startsWith(start.slice(0, text.length)))) return 'http'
+/**
+ * The text of a hint.
+ * @param payloadLength `other-endian`: the payload length in the other byte order.
+ */
+export function hintText(name: HintName, format: CompiledFormat, payloadLength: number): string {
+  switch (name) {
+    case 'http':
+      return 'the peer seems to speak HTTP'
+    case 'tls':
+      return 'the peer seems to speak TLS, and frames without TLS are expected here'
+    case 'counts-header':
+      return "the peer's length seems to count its own header, which lengthAdjustment takes off (as in the preset workerman)"
+    case 'other-endian':
+      return `the peer's length seems to be ${format.littleEndian ? 'big' : 'little'}-endian (read so, it is ${payloadLength})`
   }
-  // A TLS record: handshake, then version 3.0 to 3.4.
-  const isTls =
-    bytes.length >= 2 && bytes[0] === 0x16 && bytes[1] === 0x03 && (bytes.length < 3 || bytes[2] <= 4)
-  return isTls ? 'tls' : undefined
 }
 
-/** Reads the header as a peer with the other byte order would have meant it: true when that is a frame. */
-function readSwapped(format: CompiledFormat, limit: number, bytes: Uint8Array, result: ScanResult): boolean {
-  if (format.lengthBytes < 2) return false
-  const swapped = { ...format, littleEndian: !format.littleEndian, isPlainUint32BE: false }
-  return readHeader(swapped, limit, bytes, 0, bytes.length, result) === SCAN_BODY
+function sniffGreeting(head: Uint8Array): HintName | undefined {
+  // A TLS record: handshake, then version 3.0 to 3.4.
+  if (head.length >= 3 && head[0] === 0x16 && head[1] === 0x03 && head[2] <= 4) return 'tls'
+  if (head.length < 4) return undefined
+  return HTTP_STARTS.includes(String.fromCharCode(...head.subarray(0, 4))) ? 'http' : undefined
+}
+
+function sniffField({ format, limit, head, cutOffAfter }: FailedFrame): string | undefined {
+  const asIs = new ScanResult()
+  const status = readHeader(format, limit, head, 0, head.length, asIs)
+  if (status === SCAN_HEADER) return undefined
+  // Had the value counted the header, it would be exactly what came.
+  const isCutOff = cutOffAfter > 0 && status === SCAN_BODY && format.lengthAdjustment === 0
+  if (isCutOff && asIs.frameLength - asIs.headerLength === cutOffAfter)
+    return hintText('counts-header', format, 0)
+  if (format.lengthBytes < 2) return undefined
+  const swapped = new ScanResult()
+  const other = { ...format, littleEndian: !format.littleEndian, isPlainUint32BE: false }
+  if (readHeader(other, limit, head, 0, head.length, swapped) !== SCAN_BODY) return undefined
+  // Plausible only when far smaller than what it is as it stands.
+  if (status !== SCAN_INVALID && swapped.payloadLength > asIs.payloadLength / 256) return undefined
+  return hintText('other-endian', format, swapped.payloadLength)
 }

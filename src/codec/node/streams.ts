@@ -1,0 +1,55 @@
+/**
+ * The codec's classes with Node's streams on top: what the main entry exports. The browser entry never comes here; this
+ * is the one place under src/codec that imports a module of Node's.
+ */
+import { Transform, type TransformOptions } from 'node:stream'
+import { FrameDecoder as PlainDecoder } from '../decoder.js'
+import { FrameEncoder as PlainEncoder } from '../frame-encoder.js'
+
+/** {@inheritDoc PlainDecoder} */
+export class FrameDecoder extends PlainDecoder {
+  /**
+   * A Node `Transform` over this decoder: chunks in, payloads (object mode) out. The next chunk is taken when the
+   * payloads of the one before have been read down to the high-water mark (in payloads).
+   * @param options of the Transform, such as `readableHighWaterMark`.
+   */
+  toTransform(options: TransformOptions = {}): Transform {
+    const transform = new Transform({
+      ...options,
+      writableObjectMode: false,
+      readableObjectMode: true,
+      transform: (chunk, _encoding, done) =>
+        run(done, () => this.push(chunk, (payload) => transform.push(payload))),
+      flush: (done) => run(done, () => this.end()),
+    })
+    return transform
+  }
+}
+
+/** {@inheritDoc PlainEncoder} */
+export class FrameEncoder extends PlainEncoder {
+  /**
+   * A Node `Transform` over this encoder: payloads (object mode: text or bytes) in, frames out.
+   * @param options of the Transform, such as `writableHighWaterMark`.
+   */
+  toTransform(options: TransformOptions = {}): Transform {
+    const transform = new Transform({
+      ...options,
+      writableObjectMode: true,
+      readableObjectMode: false,
+      transform: (payload, _encoding, done) => run(done, () => transform.push(this.encode(payload))),
+    })
+    return transform
+  }
+}
+
+/** Calls `step`, and `done` with what it throws. */
+function run(done: (error?: Error | null) => void, step: () => void): void {
+  try {
+    step()
+  } catch (error) {
+    done(error as Error)
+    return
+  }
+  done()
+}
