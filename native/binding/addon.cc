@@ -69,21 +69,21 @@ Napi::Value held_bytes(const Napi::CallbackInfo &info) {
   return number(info, config == nullptr ? 0 : static_cast<double>(config->budget.held));
 }
 
-// --- listeners: listenX(config, number, …, backlog, maxConnections, hold) -> 0 or a libuv error code
+// --- listeners: listenX(config, number, …, backlog, maxConnections, hold, announce) -> 0 or a libuv error code
 
 template <typename Listen> Napi::Value listen_with(const Napi::CallbackInfo &info, size_t rest, Listen listen) {
   Napi::Env env = info.Env();
   Session &state = session(info);
   uint64_t id = 0, serial = 0, backlog = 0, most = 0;
-  bool hold = false;
+  bool hold = false, announce = false;
   if (!read_uint(env, info[0], "config", UINT32_MAX, id) || !read_uint(env, info[1], "number", UINT32_MAX, serial) ||
       !read_uint(env, info[rest], "backlog", INT32_MAX, backlog) ||
       !read_uint(env, info[rest + 1], "maxConnections", UINT32_MAX, most) ||
-      !read_bool(env, info[rest + 2], "hold", hold))
+      !read_bool(env, info[rest + 2], "hold", hold) || !read_bool(env, info[rest + 3], "announce", announce))
     return undefined(info);
   ChannelConfig *config = state.config(static_cast<uint32_t>(id));
   if (state.hub() == nullptr || config == nullptr || serial == 0) return number(info, UV_EINVAL);
-  Listener *listener = Listener::create(*state.hub(), config, static_cast<uint32_t>(serial), static_cast<uint32_t>(most), hold);
+  Listener *listener = Listener::create(*state.hub(), config, static_cast<uint32_t>(serial), static_cast<uint32_t>(most), hold, announce);
   if (listener == nullptr) return number(info, UV_ENOMEM);
   int status = listen(*listener, static_cast<int>(backlog));
   if (status < 0) listener->close();
@@ -131,6 +131,18 @@ Napi::Value listener_address(const Napi::CallbackInfo &info) {
 Napi::Value listener_connections(const Napi::CallbackInfo &info) {
   Listener *found = listener(info);
   return number(info, found == nullptr ? 0 : found->connections());
+}
+
+Napi::Value slots_of(const Napi::CallbackInfo &info) {
+  auto slots = Napi::Array::New(info.Env());
+  Listener *found = listener(info);
+  uint32_t count = 0;
+  if (found != nullptr)
+    for (uint32_t slot = 0; slot < session(info).hub()->slots_used(); slot++) {
+      Connection *made = session(info).hub()->connection(slot);
+      if (made != nullptr && made->listener() == found) slots[count++] = number(info, slot);
+    }
+  return slots;
 }
 
 Napi::Value reference_listener(const Napi::CallbackInfo &info) {
@@ -343,6 +355,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("closeListener", Napi::Function::New<close_listener>(env));
   exports.Set("listenerAddress", Napi::Function::New<listener_address>(env));
   exports.Set("listenerConnections", Napi::Function::New<listener_connections>(env));
+  exports.Set("slotsOf", Napi::Function::New<slots_of>(env));
   exports.Set("referenceListener", Napi::Function::New<reference_listener>(env));
   exports.Set("connectPath", Napi::Function::New<connect_path>(env));
   exports.Set("connectTcp", Napi::Function::New<connect_tcp>(env));

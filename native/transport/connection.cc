@@ -37,7 +37,7 @@ Connection *Connection::create(Hub &hub, ChannelConfig &config, Listener *listen
 
 Connection::Connection(Hub &hub, ChannelConfig &config, Listener *listener, bool is_tcp) noexcept
     : hub_(hub), config_(config), listener_(listener), is_tcp_(is_tcp), open_(false), adopted_(false),
-      connecting_(false), reading_(false), paused_(false), own_target_(false), first_seen_(false), ended_(false),
+      connecting_(false), reading_(false), paused_(false), own_target_(false), first_seen_(false), framed_(false), ended_(false),
       ending_(false), shut_(false), closing_(false), lingering_(false), closed_(false) {
   read_deadline_.owner = this;
 }
@@ -241,7 +241,7 @@ void Connection::read_ended(int64_t status) noexcept {
   if (reassembly_.held() > 0) {
     Outcome outcome;
     Reassembly::Limits given = limits();
-    reassembly_.describe(given, outcome);
+    reassembly_.describe(given, true, outcome);
     fail_with(FaultCode::truncated, outcome);
     return;
   }
@@ -260,6 +260,7 @@ void Connection::landed(size_t n) noexcept {
   Outcome outcome;
   reassembly_.landed_own(limits(), n, outcome);
   if (outcome.stop == Landed::large_done) {
+    framed_ = true;
     bool kept = keep_large(outcome.large, outcome.start, outcome.end);
     account();
     if (!kept) fail(FaultCode::out_of_memory, false);
@@ -280,7 +281,7 @@ void Connection::landed_slab(size_t n) noexcept {
                             static_cast<uint32_t>(hub_.cursor()), outcome);
     hub_.advance(outcome.consumed);
     if (outcome.rows > 0) {
-      whole = true;
+      whole = framed_ = true;
       hub_.add_rows(slot_, outcome.rows);
     }
     switch (outcome.stop) {
@@ -428,7 +429,7 @@ void Connection::on_deadline(DeadlineKind kind) noexcept {
   case DeadlineKind::header:
   case DeadlineKind::body: {
     Outcome outcome;
-    reassembly_.describe(limits(), outcome);
+    reassembly_.describe(limits(), false, outcome);
     return fail_with(kind == DeadlineKind::header ? FaultCode::header_timeout : FaultCode::body_timeout, outcome);
   }
   case DeadlineKind::write:
@@ -452,9 +453,9 @@ void Connection::fail_with(FaultCode code, const Outcome &outcome) noexcept {
   fault_->declared = outcome.declared;
   fault_->declared_known = outcome.declared_known;
   fault_->received = outcome.received;
-  fault_->hint = code == FaultCode::truncated || code == FaultCode::body_timeout
-                     ? sniff_truncated(config_.format, config_.max_payload, outcome.head, outcome.head_size, outcome.received)
-                     : sniff(config_.format, config_.max_payload, outcome.head, outcome.head_size);
+  // What a peer says first is what it speaks; in the middle of a stream the same bytes mean nothing.
+  bool greeting = !framed_ && outcome.greeting != Hint::none;
+  fault_->hint = greeting ? outcome.greeting : outcome.suspicion.hint;
 }
 
 void Connection::fail(FaultCode code, bool fatal, int system) noexcept {

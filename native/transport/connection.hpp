@@ -158,6 +158,7 @@ private:
   bool paused_ : 1;      // by the owner
   bool own_target_ : 1;  // the read under way goes into the frame's own memory
   bool first_seen_ : 1;  // a byte has arrived
+  bool framed_ : 1;      // so has a whole frame
   bool ended_ : 1;       // the peer's side
   bool ending_ : 1;      // our side, behind the queue
   bool shut_ : 1;        // our side, done

@@ -115,6 +115,7 @@ public:
   // --- for the owner
   Connection *connection(uint32_t slot) noexcept { return slot < slots_used_ ? slots_[slot] : nullptr; }
   Listener *listener(uint32_t number) noexcept;
+  uint32_t slots_used() const noexcept { return static_cast<uint32_t>(slots_used_); }
   // Hands segments [0, control_segments) to the kernel, or queues them.
   void flush() noexcept;
 

@@ -12,8 +12,8 @@ constexpr uint64_t retry_ms = 100;
 } // namespace
 
 Listener *Listener::create(Hub &hub, ChannelConfig *config, uint32_t number, uint32_t max_connections,
-                           bool hold) noexcept {
-  auto *listener = new (std::nothrow) Listener(hub, config, number, max_connections, hold);
+                           bool hold, bool announce) noexcept {
+  auto *listener = new (std::nothrow) Listener(hub, config, number, max_connections, hold, announce);
   if (listener == nullptr) return nullptr;
   config->references += 1;
   hub.add_listener(listener);
@@ -104,6 +104,7 @@ void Listener::on_connection(uv_stream_t *stream, int status) {
     self->hub_.tell(*self, state_dropped);
     return;
   }
+  if (self->announce_) self->hub_.tell(*connection, state_opened);
   connection->start_stream(self->hold_);
 }
 
@@ -117,6 +118,7 @@ void Listener::accept_one(uv_os_sock_t fd) noexcept {
     return;
   }
   connections_ += 1;
+  if (announce_) hub_.tell(*connection, state_opened);
   connection->start_accepted(fd, hold_);
 }
 

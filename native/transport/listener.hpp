@@ -11,7 +11,7 @@ class Listener final : public Pending {
 public:
   // Number is what `HubMemory::owners` and `StateRow::slot` say; not 0. nullptr: no memory.
   static Listener *create(Hub &hub, ChannelConfig *config, uint32_t number, uint32_t max_connections,
-                          bool hold) noexcept;
+                          bool hold, bool announce) noexcept;
 
   // 0 or a libuv error code; then `close` is still to be called.
   int listen_path(const char *path, size_t length, int backlog) noexcept;
@@ -36,8 +36,10 @@ public:
   Listener *next = nullptr;
 
 private:
-  Listener(Hub &hub, ChannelConfig *config, uint32_t number, uint32_t max_connections, bool hold) noexcept
-      : hub_(hub), config_(config), number_(number), max_connections_(max_connections), hold_(hold) {
+  Listener(Hub &hub, ChannelConfig *config, uint32_t number, uint32_t max_connections, bool hold,
+           bool announce) noexcept
+      : hub_(hub), config_(config), number_(number), max_connections_(max_connections), hold_(hold),
+        announce_(announce) {
     is_listener = true;
   }
   static void on_readable(uv_poll_t *poll, int status, int events);
@@ -59,7 +61,8 @@ private:
   uint32_t dropped_ = 0, exhausted_ = 0;
   int error_ = 0;
   int spare_ = -1; // a descriptor kept back to turn connections away when there are no others
-  bool hold_;
+  bool hold_;     // connections do not read before they are told to
+  bool announce_; // connections are told of at once, not with their first event
   bool is_tcp_ = false;
   bool started_ = false; // the handle is libuv's
   bool closing_ = false;

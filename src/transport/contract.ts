@@ -145,6 +145,8 @@ export interface ListenerConfig extends ChannelConfig, BudgetConfig {
   readonly maxConnections: number
   /** Credentials are wanted at accept, and nothing is read before `onChannel` has returned true. */
   readonly needPeer: boolean
+  /** `onChannel` may wait for the connection's first event: nobody wants to know of a connection as such. */
+  readonly lazy: boolean
   /** PEM material etc. for node:tls; only the js transport takes it. */
   readonly tls: object | undefined
 }

@@ -1,0 +1,67 @@
+/**
+ * Finds and loads the addon's binary. CommonJS in both builds, because it needs `require` and `__dirname`. Knows where
+ * binaries lie, not what to do without one. `absent` is not `broken`: no binary for this platform is a quiet fallback,
+ * one that does not load is worth a word.
+ */
+import fs = require('node:fs')
+import path = require('node:path')
+
+export type LoadedBinary =
+  | { readonly status: 'loaded'; readonly binding: unknown; readonly path: string }
+  | { readonly status: 'absent'; readonly reason: string }
+  | { readonly status: 'broken'; readonly reason: string; readonly path: string; readonly cause: unknown }
+
+/** The package's folder: the one above `dist`. undefined when this file was bundled into another program. */
+function packageRoot(): string | undefined {
+  if (typeof __dirname !== 'string') return undefined
+  for (let folder = __dirname; ; folder = path.dirname(folder)) {
+    try {
+      const manifest = fs.readFileSync(path.join(folder, 'package.json'), 'utf8')
+      if (JSON.parse(manifest).name === 'framewire') return folder
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      // Not here, or not for us to read (--permission): look further up.
+      if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'ERR_ACCESS_DENIED') throw error
+    }
+    if (folder === path.dirname(folder)) return undefined
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message.split('\n')[0] : String(error)
+}
+
+/** Never throws. */
+export function loadBinary(): LoadedBinary {
+  let file: string
+  try {
+    const root = packageRoot()
+    if (root === undefined) return { status: 'absent', reason: 'the package folder was not found (bundled?)' }
+    file = resolveBinary(root)
+  } catch (error) {
+    return {
+      status: 'absent',
+      reason: `no binary for ${process.platform}-${process.arch}: ${messageOf(error)}`,
+    }
+  }
+  try {
+    return { status: 'loaded', binding: require(file), path: file }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    // Forbidden is not broken: the binary was never looked at.
+    if (code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED') {
+      return { status: 'absent', reason: `addons are disabled in this process: ${messageOf(error)}` }
+    }
+    return {
+      status: 'broken',
+      reason: `${file} does not load: ${messageOf(error)}`,
+      path: file,
+      cause: error,
+    }
+  }
+}
+
+function resolveBinary(root: string): string {
+  const nodeGypBuild = require('node-gyp-build') as { resolve(folder: string): string }
+  return nodeGypBuild.resolve(root)
+}

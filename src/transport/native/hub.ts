@@ -1,0 +1,254 @@
+/**
+ * The JS half of the hub: memory shared with the addon, one turn in which everything that happened crosses over, and
+ * the out slab into which all connections write their frames. Knows channels and listeners by their numbers.
+ */
+import { FrameBatch } from '../../codec/batch.js'
+import { allocate } from '../../codec/own-buffer.js'
+import type { Binding, HubTables } from './binding.js'
+import type { NativeChannel } from './channel.js'
+import type { NativeListener } from './listener.js'
+
+/** Sizes are native/transport's to use and ours to choose; see docs/benchmarks.md for what was measured. */
+const SLAB_BYTES = 256 * 1024
+const OUT_BYTES = 256 * 1024
+const MAX_ROWS = 16 * 1024
+const MAX_RUNS = 4 * 1024
+const MAX_STATES = 1024
+const MAX_SEGMENTS = 4 * 1024
+/** Memory for these is touched only as connections come. */
+const MAX_SLOTS = 256 * 1024
+
+/** Words of `control`. */
+const SEGMENTS = 0
+const IN_TURN = 1
+const OUT = 2
+
+/** Kinds of segments. */
+const KIND_OUT = 0
+const KIND_SLAB = 1
+const KIND_END = 2
+const KIND_CLOSE = 3
+
+const STATE_CLOSED = 16
+
+/** `FrameBatch.region` of the receive slab, in which frames can be forwarded where they lie. */
+export const REGION_SLAB = 0
+
+export class NativeHub {
+  readonly out: Buffer
+  readonly slab: Buffer
+  readonly outBytes = OUT_BYTES
+  readonly written: Float64Array
+  readonly marks: Float64Array
+  readonly listeners = new Map<number, NativeListener>()
+  /** The channel whose frames are being delivered: what `sendFrom` may forward in place. */
+  delivering: NativeChannel | undefined
+  private readonly tables: HubTables
+  private readonly control: Uint32Array
+  private readonly segments: Uint32Array
+  private readonly channels: (NativeChannel | undefined)[] = []
+  private readonly batch: FrameBatch
+  private readonly flushLater = (): void => this.flush()
+  private lastChannelId = 0
+  private lastListener = 0
+
+  constructor(readonly binding: Binding) {
+    this.tables = {
+      slab: allocate(SLAB_BYTES),
+      rows: new Uint32Array(2 * MAX_ROWS),
+      runs: new Uint32Array(4 * MAX_RUNS),
+      states: new Uint32Array(4 * MAX_STATES),
+      out: allocate(OUT_BYTES),
+      segments: new Uint32Array(4 * MAX_SEGMENTS),
+      control: new Uint32Array(4),
+      written: new Float64Array(MAX_SLOTS),
+      marks: new Float64Array(MAX_SLOTS),
+      owners: new Uint32Array(MAX_SLOTS),
+    }
+    this.out = this.tables.out
+    this.slab = this.tables.slab
+    this.control = this.tables.control
+    this.segments = this.tables.segments
+    this.written = this.tables.written
+    this.marks = this.tables.marks
+    this.batch = new FrameBatch(this.slab, this.tables.rows)
+    this.batch.region = REGION_SLAB
+    this.batch.expire()
+    binding.open(this.tables, (runs, states) => this.turn(runs, states), allocate)
+  }
+
+  nextChannelId(): number {
+    return ++this.lastChannelId
+  }
+
+  nextListener(): number {
+    return ++this.lastListener
+  }
+
+  add(slot: number, channel: NativeChannel): void {
+    this.channels[slot] = channel
+  }
+
+  /** Every open connection of `listener` that has no channel yet gets one. */
+  announceAll(listener: NativeListener): void {
+    const { owners } = this.tables
+    for (const slot of this.binding.slotsOf(listener.number)) {
+      if (this.channels[slot] === undefined && owners[slot] === listener.number) this.accept(slot)
+    }
+  }
+
+  // --- sending
+
+  /** Room for `size` bytes (at most `outBytes`) of `slot` in the out slab; returns where. To be filled before anything else is called. */
+  reserve(slot: number, size: number): number {
+    const { control, segments } = this
+    let at = control[OUT]
+    let count = control[SEGMENTS]
+    if (at + size > OUT_BYTES || count === MAX_SEGMENTS) {
+      this.flush()
+      at = 0
+      count = 0
+    }
+    control[OUT] = at + size
+    const last = 4 * count - 4
+    if (
+      count > 0 &&
+      segments[last] === slot &&
+      segments[last + 2] === at &&
+      segments[last + 3] === KIND_OUT
+    ) {
+      segments[last + 2] = at + size
+    } else {
+      this.addSegment(count, slot, at, at + size, KIND_OUT)
+    }
+    return at
+  }
+
+  /** Gives back the end of the room `reserve` gave last: from `end` on nothing was written. */
+  shrink(end: number): void {
+    this.control[OUT] = end
+    this.segments[4 * this.control[SEGMENTS] - 2] = end
+  }
+
+  /** Queues bytes of the receive slab as they lie; only while the turn that delivered them runs. */
+  forward(slot: number, start: number, end: number): void {
+    const { control, segments } = this
+    let count = control[SEGMENTS]
+    const last = 4 * count - 4
+    if (
+      count > 0 &&
+      segments[last] === slot &&
+      segments[last + 2] === start &&
+      segments[last + 3] === KIND_SLAB
+    ) {
+      segments[last + 2] = end
+      return
+    }
+    if (count === MAX_SEGMENTS) {
+      this.flush()
+      count = 0
+    }
+    this.addSegment(count, slot, start, end, KIND_SLAB)
+  }
+
+  end(slot: number): void {
+    this.addOperation(slot, 0, KIND_END)
+  }
+
+  close(slot: number, linger: number): void {
+    this.addOperation(slot, linger, KIND_CLOSE)
+  }
+
+  flush(): void {
+    if (this.control[SEGMENTS] > 0) this.binding.flush()
+  }
+
+  private addOperation(slot: number, value: number, kind: number): void {
+    if (this.control[SEGMENTS] === MAX_SEGMENTS) this.flush()
+    this.addSegment(this.control[SEGMENTS], slot, value, value, kind)
+  }
+
+  private addSegment(index: number, slot: number, start: number, end: number, kind: number): void {
+    const { control, segments } = this
+    const at = 4 * index
+    segments[at] = slot
+    segments[at + 1] = start
+    segments[at + 2] = end
+    segments[at + 3] = kind
+    control[SEGMENTS] = index + 1
+    // In a turn the addon looks when the turn is over.
+    if (index === 0 && control[IN_TURN] === 0) process.nextTick(this.flushLater)
+  }
+
+  // --- turns
+
+  private turn(runs: number, states: number): void {
+    const table = this.tables.runs
+    for (let at = 0; at < 4 * runs; at += 4) {
+      const slot = table[at]
+      const channel = this.channels[slot] ?? this.accept(slot)
+      if (channel === undefined || channel.destroyed) continue
+      try {
+        if (table[at + 3] === 0) this.deliver(channel, table[at + 1], table[at + 2])
+        else channel.deliverLarge(table[at + 1], table[at + 2])
+      } catch (error) {
+        rethrowLater(error)
+      }
+    }
+    const rows = this.tables.states
+    for (let at = 0; at < 4 * states; at += 4) {
+      try {
+        if (rows[at + 3] === 0) this.tellChannel(rows[at], rows[at + 1])
+        else this.listeners.get(rows[at])?.tell(rows[at + 1], rows[at + 2])
+      } catch (error) {
+        rethrowLater(error)
+      }
+    }
+  }
+
+  private deliver(channel: NativeChannel, first: number, count: number): void {
+    const { batch } = this
+    batch.length = count
+    batch.base = 2 * first
+    batch.wireStart = batch.start(0) - channel.prefix
+    batch.expired = false
+    channel.framesReceived += count
+    this.delivering = channel
+    try {
+      channel.events.onBatch(batch)
+    } finally {
+      this.delivering = undefined
+      batch.expire()
+    }
+  }
+
+  private tellChannel(slot: number, bits: number): void {
+    const closed = (bits & STATE_CLOSED) !== 0
+    // Nobody has heard of it, and it is gone without a word: nothing to tell.
+    const channel = this.channels[slot] ?? (bits === STATE_CLOSED ? undefined : this.accept(slot))
+    if (closed) this.channels[slot] = undefined
+    channel?.tell(bits)
+    if (!closed) return
+    const listener = this.listeners.get(this.tables.owners[slot])
+    if (listener?.isClosed) listener.release()
+  }
+
+  private accept(slot: number): NativeChannel | undefined {
+    const listener = this.listeners.get(this.tables.owners[slot])
+    if (listener === undefined) {
+      this.binding.destroy(slot)
+      return undefined
+    }
+    const channel = listener.accept(slot)
+    this.channels[slot] = channel
+    listener.announce(channel)
+    return channel
+  }
+}
+
+/** Reaches `uncaughtException` once everything else of this turn was delivered. */
+function rethrowLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error
+  })
+}

@@ -1,0 +1,151 @@
+/** The native transport: the addon's connections behind the contract. Knows nothing of how the addon was found. */
+import { lookup } from 'node:dns/promises'
+import { FrameError } from '../../errors.js'
+import type {
+  Address,
+  BudgetConfig,
+  Channel,
+  ChannelConfig,
+  ConnectConfig,
+  ConnectTarget,
+  Listener,
+  ListenerConfig,
+  ListenerEvents,
+  ListenTarget,
+  Transport,
+} from '../contract.js'
+import type { Binding } from './binding.js'
+import { NativeChannel } from './channel.js'
+import { systemError } from './faults.js'
+import { NativeHub } from './hub.js'
+import { NativeListener } from './listener.js'
+
+/** `Infinity` for the addon, which counts connections in 32 bits. */
+const MAX_COUNT = 2 ** 32 - 1
+
+export function createNativeTransport(binding: Binding): Transport {
+  return new NativeTransport(binding)
+}
+
+class NativeTransport implements Transport {
+  readonly name = 'native'
+  private hub: NativeHub | undefined
+
+  constructor(private readonly binding: Binding) {}
+
+  async listen(target: ListenTarget, config: ListenerConfig, events: ListenerEvents): Promise<Listener> {
+    refuseTls(config.tls)
+    const host = target.kind === 'port' ? await resolveListenHost(target.host) : ''
+    const hub = this.open()
+    const number = hub.nextListener()
+    const configId = createConfig(this.binding, config)
+    const most = Math.min(config.maxConnections, MAX_COUNT)
+    const rest = [target.backlog, most, config.needPeer, !config.lazy || config.needPeer] as const
+    const { binding } = this
+    let status: number
+    let where: string
+    if (target.kind === 'path') {
+      where = target.path
+      status = binding.listenPath(configId, number, Buffer.from(target.path), ...rest)
+    } else if (target.kind === 'fd') {
+      where = `fd ${target.fd}`
+      status = binding.listenDescriptor(configId, number, target.fd, ...rest)
+    } else {
+      where = `${host}:${target.port}`
+      status = binding.listenTcp(configId, number, host, target.port, ...rest)
+      if (target.host === undefined && status < 0 && isNoIpv6(binding, status)) {
+        status = binding.listenTcp(configId, number, '0.0.0.0', target.port, ...rest)
+      }
+    }
+    if (status < 0) {
+      binding.dropConfig(configId)
+      throw systemError(binding, status, 'listen', where)
+    }
+    const address: Address = binding.listenerAddress(number) ?? {
+      path: target.kind === 'path' ? target.path : '',
+    }
+    const listener = new NativeListener(hub, number, configId, config, events, address)
+    hub.listeners.set(number, listener)
+    return listener
+  }
+
+  async connect(
+    target: ConnectTarget,
+    config: ConnectConfig,
+    signal: AbortSignal | undefined,
+  ): Promise<Channel> {
+    refuseTls(config.tls)
+    signal?.throwIfAborted()
+    const hub = this.open()
+    const host = target.kind === 'port' ? (await lookup(target.host ?? 'localhost')).address : ''
+    signal?.throwIfAborted()
+    const configId = createConfig(this.binding, config)
+    const slot =
+      target.kind === 'path'
+        ? this.binding.connectPath(configId, Buffer.from(target.path))
+        : this.binding.connectTcp(configId, host, target.port)
+    // The connection keeps its configuration alive from here on.
+    this.binding.dropConfig(configId)
+    const where = target.kind === 'path' ? target.path : `${host}:${target.port}`
+    if (slot < 0) throw systemError(this.binding, slot, 'connect', where)
+    return this.opened(new NativeChannel(hub, slot, config, true), slot, where, signal)
+  }
+
+  private opened(
+    channel: NativeChannel,
+    slot: number,
+    where: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Channel> {
+    return new Promise((resolve, reject) => {
+      const abort = (): void => {
+        channel.opening = undefined
+        channel.destroy()
+        reject(signal?.reason as Error)
+      }
+      channel.opening = {
+        resolve: (opened) => {
+          signal?.removeEventListener('abort', abort)
+          resolve(opened)
+        },
+        reject: (error: NodeJS.ErrnoException) => {
+          signal?.removeEventListener('abort', abort)
+          reject(error.errno === undefined ? error : systemError(this.binding, error.errno, 'connect', where))
+        },
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      this.open().add(slot, channel)
+    })
+  }
+
+  /** Made when it is first needed, so that a process that only asks for the backend costs nothing. */
+  private open(): NativeHub {
+    this.hub ??= new NativeHub(this.binding)
+    return this.hub
+  }
+}
+
+function refuseTls(tls: object | undefined): void {
+  if (tls === undefined) return
+  throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
+    message: 'TLS needs the js backend (backend: "js")',
+  })
+}
+
+/** As node:net: all addresses, of both families where the system has IPv6. */
+async function resolveListenHost(host: string | undefined): Promise<string> {
+  return host === undefined ? '::' : (await lookup(host)).address
+}
+
+function isNoIpv6(binding: Binding, status: number): boolean {
+  const [code] = binding.errorName(status)
+  return code === 'EAFNOSUPPORT' || code === 'EINVAL' || code === 'EADDRNOTAVAIL'
+}
+
+function createConfig(binding: Binding, config: ChannelConfig & BudgetConfig): number {
+  return binding.createConfig({
+    ...config,
+    maxFrameLength: config.maxFrameLength,
+    memoryBudget: Math.min(config.memoryBudget, Number.MAX_SAFE_INTEGER),
+  })
+}
