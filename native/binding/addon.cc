@@ -235,18 +235,19 @@ Napi::Value take_large(const Napi::CallbackInfo &info) {
   return session(info).large().take(info.Env(), block);
 }
 
-// [code, system, declared or -1, received, hint]
+// [code, system, declared or -1, received, hint, fatal, length suspected]
 Napi::Value fault(const Napi::CallbackInfo &info) {
   Connection *found = connection(info);
   const Fault *fault = found == nullptr ? nullptr : found->fault();
   if (fault == nullptr) return info.Env().Null();
-  auto row = Napi::Array::New(info.Env(), 6);
+  auto row = Napi::Array::New(info.Env(), 7);
   row[0u] = number(info, static_cast<int>(fault->code));
   row[1u] = number(info, fault->system);
   row[2u] = number(info, fault->declared_known ? static_cast<double>(fault->declared) : -1);
   row[3u] = number(info, static_cast<double>(fault->received));
   row[4u] = number(info, static_cast<int>(fault->hint));
   row[5u] = Napi::Boolean::New(info.Env(), fault->fatal);
+  row[6u] = number(info, static_cast<double>(fault->suspected));
   return row;
 }
 

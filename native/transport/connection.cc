@@ -456,6 +456,7 @@ void Connection::fail_with(FaultCode code, const Outcome &outcome) noexcept {
   // What a peer says first is what it speaks; in the middle of a stream the same bytes mean nothing.
   bool greeting = !framed_ && outcome.greeting != Hint::none;
   fault_->hint = greeting ? outcome.greeting : outcome.suspicion.hint;
+  fault_->suspected = outcome.suspicion.payload;
 }
 
 void Connection::fail(FaultCode code, bool fatal, int system) noexcept {

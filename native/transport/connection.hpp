@@ -42,6 +42,7 @@ struct Fault {
   int system = 0;     // a libuv error code
   uint64_t declared = 0;
   uint64_t received = 0;
+  uint64_t suspected = 0; // Hint::other_endian: the payload length read so
 };
 
 class Connection final : public Pending {

@@ -45,8 +45,8 @@ export interface NativeAddress {
   readonly family: 'IPv4' | 'IPv6'
 }
 
-/** [code, system error, declared or -1, received, hint, fatal] */
-export type FaultRow = [number, number, number, number, number, boolean]
+/** [code, system error, declared or -1, received, hint, fatal, payload length the hint suspects] */
+export type FaultRow = [number, number, number, number, number, boolean, number]
 
 type Slot = number
 type Status = number

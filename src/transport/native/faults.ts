@@ -1,5 +1,5 @@
 /** What the addon says went wrong, as the errors of the package. */
-import { HINTS, type HintName } from '../../codec/sniff.js'
+import { type HintName, hintText } from '../../codec/sniff.js'
 import { type ErrorCode, FrameError } from '../../errors.js'
 import type { ChannelConfig } from '../contract.js'
 import type { Binding, FaultRow } from './binding.js'
@@ -65,7 +65,7 @@ export function faultError(
   config: ChannelConfig & { memoryBudget?: number },
   connectionId: number,
 ): FrameError {
-  const [number, system, declared, received, hint] = row
+  const [number, system, declared, received, hint, , suspected] = row
   const code = CODES[number] ?? 'ERR_FRAME_CONNECTION_LOST'
   const name = HINT_NAMES[hint]
   const limited = LIMITS[code]
@@ -76,7 +76,7 @@ export function faultError(
     declared: declared >= 0 ? declared : undefined,
     received: reportsFrame ? received : undefined,
     limit: code === 'ERR_FRAME_MEMORY_BUDGET' && number !== OUT_OF_MEMORY ? config.memoryBudget : limit,
-    hint: name === undefined ? undefined : HINTS[name],
+    hint: name === undefined ? undefined : hintText(name, config.format, suspected),
     connectionId,
     cause: system < 0 ? systemError(binding, system, 'read') : undefined,
   })
