@@ -13,5 +13,10 @@ try {
 } catch (error) {
   const lines = `${error.stderr ?? error.message}`.trim().split('\n')
   console.warn('framewire: the native addon was not compiled, the JS backend will be used')
-  console.warn(lines.filter((line) => /ERR!|error/i.test(line)).slice(0, 8).join('\n'))
+  console.warn(
+    lines
+      .filter((line) => /ERR!|error/i.test(line))
+      .slice(0, 8)
+      .join('\n'),
+  )
 }
