@@ -104,7 +104,13 @@ function chunkEnd(table: FrameTable, entry: number, last: number): number {
   return next
 }
 
-function cutChunk(bytes: Uint8Array, table: FrameTable, entry: number, next: number, out: Uint8Array[]): void {
+function cutChunk(
+  bytes: Uint8Array,
+  table: FrameTable,
+  entry: number,
+  next: number,
+  out: Uint8Array[],
+): void {
   const origin = table[entry]
   const length = table[next - 1] - origin
   const chunk = new Uint8Array(length)

@@ -178,10 +178,11 @@ function judge(
 ): number {
   const behind = value + format.lengthAdjustment
   const headerLength = format.lengthOffset + width
-  const frameLength = headerLength + behind
-  const payloadLength = frameLength - (format.strip < 0 ? headerLength : format.strip)
+  const strip = format.strip < 0 ? headerLength : format.strip
+  // Small numbers first: close to 2^53 the order of additions matters.
+  const payloadLength = value + (headerLength + format.lengthAdjustment - strip)
   result.payloadLength = payloadLength
-  result.frameLength = frameLength
+  result.frameLength = payloadLength + strip
   result.headerLength = headerLength
   // No longer exact, and too large whatever is added to it.
   if (value > 2 ** 53) return SCAN_TOO_LARGE
