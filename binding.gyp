@@ -10,6 +10,8 @@
         "native/core/scan.cc",
         "native/core/sniff.cc",
         "native/transport/connection.cc",
+        "native/transport/connection_read.cc",
+        "native/transport/connection_write.cc",
         "native/transport/deadline.cc",
         "native/transport/hub.cc",
         "native/transport/listener.cc",

@@ -1,5 +1,5 @@
-// What JS can call. Every function checks its arguments again; a slot or number that is gone is not an error but
-// nothing to do.
+// What JS can call. Every function checks its arguments again; a slot or number that is gone is not an error
+// but nothing to do.
 #include "../core/scan.hpp"
 #include "arguments.hpp"
 #include "session.hpp"
@@ -8,7 +8,9 @@ namespace framewire {
 
 namespace {
 
-Session &session(const Napi::CallbackInfo &info) { return *info.Env().GetInstanceData<Session>(); }
+Session &session(const Napi::CallbackInfo &info) {
+  return *info.Env().GetInstanceData<Session>();
+}
 
 Connection *connection(const Napi::CallbackInfo &info) {
   Hub *hub = session(info).hub();
@@ -22,17 +24,23 @@ Listener *listener(const Napi::CallbackInfo &info) {
   return hub->listener(info[0].As<Napi::Number>().Uint32Value());
 }
 
-Napi::Value undefined(const Napi::CallbackInfo &info) { return info.Env().Undefined(); }
+Napi::Value undefined(const Napi::CallbackInfo &info) {
+  return info.Env().Undefined();
+}
 
-Napi::Value number(const Napi::CallbackInfo &info, double value) { return Napi::Number::New(info.Env(), value); }
+Napi::Value number(const Napi::CallbackInfo &info, double value) {
+  return Napi::Number::New(info.Env(), value);
+}
 
 Napi::Value address_object(const Napi::CallbackInfo &info, const sockaddr_storage &address) {
   char text[64] = "";
   auto *v4 = reinterpret_cast<const sockaddr_in *>(&address);
   auto *v6 = reinterpret_cast<const sockaddr_in6 *>(&address);
   bool is_v6 = address.ss_family == AF_INET6;
-  if (is_v6) uv_ip6_name(v6, text, sizeof text);
-  else uv_ip4_name(v4, text, sizeof text);
+  if (is_v6)
+    uv_ip6_name(v6, text, sizeof text);
+  else
+    uv_ip4_name(v4, text, sizeof text);
   auto object = Napi::Object::New(info.Env());
   object.Set("host", text);
   object.Set("port", ntohs(is_v6 ? v6->sin6_port : v4->sin_port));
@@ -65,25 +73,30 @@ Napi::Value drop_config(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value held_bytes(const Napi::CallbackInfo &info) {
-  ChannelConfig *config = info[0].IsNumber() ? session(info).config(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
+  ChannelConfig *config =
+      info[0].IsNumber() ? session(info).config(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
   return number(info, config == nullptr ? 0 : static_cast<double>(config->budget.held));
 }
 
-// --- listeners: listenX(config, number, …, backlog, maxConnections, hold, announce) -> 0 or a libuv error code
+// --- listeners: listenX(config, number, …, backlog, maxConnections, hold, announce) -> 0 or a libuv error
+// code
 
-template <typename Listen> Napi::Value listen_with(const Napi::CallbackInfo &info, size_t rest, Listen listen) {
+template <typename Listen>
+Napi::Value listen_with(const Napi::CallbackInfo &info, size_t rest, Listen listen) {
   Napi::Env env = info.Env();
   Session &state = session(info);
   uint64_t id = 0, serial = 0, backlog = 0, most = 0;
   bool hold = false, announce = false;
-  if (!read_uint(env, info[0], "config", UINT32_MAX, id) || !read_uint(env, info[1], "number", UINT32_MAX, serial) ||
+  if (!read_uint(env, info[0], "config", UINT32_MAX, id) ||
+      !read_uint(env, info[1], "number", UINT32_MAX, serial) ||
       !read_uint(env, info[rest], "backlog", INT32_MAX, backlog) ||
       !read_uint(env, info[rest + 1], "maxConnections", UINT32_MAX, most) ||
       !read_bool(env, info[rest + 2], "hold", hold) || !read_bool(env, info[rest + 3], "announce", announce))
     return undefined(info);
   ChannelConfig *config = state.config(static_cast<uint32_t>(id));
   if (state.hub() == nullptr || config == nullptr || serial == 0) return number(info, UV_EINVAL);
-  Listener *listener = Listener::create(*state.hub(), config, static_cast<uint32_t>(serial), static_cast<uint32_t>(most), hold, announce);
+  Listener *listener = Listener::create(*state.hub(), config, static_cast<uint32_t>(serial),
+                                        static_cast<uint32_t>(most), hold, announce);
   if (listener == nullptr) return number(info, UV_ENOMEM);
   int status = listen(*listener, static_cast<int>(backlog));
   if (status < 0) listener->close();
@@ -152,7 +165,8 @@ Napi::Value reference_listener(const Napi::CallbackInfo &info) {
 
 // --- connections: connectX(config, …) -> slot, or a libuv error code below 0
 
-template <typename Connect> Napi::Value connect_with(const Napi::CallbackInfo &info, bool is_tcp, Connect connect) {
+template <typename Connect>
+Napi::Value connect_with(const Napi::CallbackInfo &info, bool is_tcp, Connect connect) {
   Session &state = session(info);
   uint64_t id = 0;
   if (!read_uint(info.Env(), info[0], "config", UINT32_MAX, id)) return undefined(info);
@@ -171,14 +185,15 @@ Napi::Value connect_path(const Napi::CallbackInfo &info) {
   size_t length = 0;
   if (!read_bytes(info.Env(), info[1], "path", path, length)) return undefined(info);
   std::string name(reinterpret_cast<char *>(path), length);
-  return connect_with(info, false, [&](Connection &made) { return made.connect_path(name.c_str(), name.size()); });
+  return connect_with(info, false,
+                      [&](Connection &made) { return made.connect_path(name.c_str(), name.size()); });
 }
 
 Napi::Value connect_tcp(const Napi::CallbackInfo &info) {
   sockaddr_storage address{};
   if (!read_address(info.Env(), info[1], info[2], address)) return undefined(info);
-  return connect_with(info, true,
-                      [&](Connection &made) { return made.connect_tcp(reinterpret_cast<sockaddr *>(&address)); });
+  return connect_with(
+      info, true, [&](Connection &made) { return made.connect_tcp(reinterpret_cast<sockaddr *>(&address)); });
 }
 
 Napi::Value pause(const Napi::CallbackInfo &info) {
@@ -214,16 +229,19 @@ Napi::Value send_large(const Napi::CallbackInfo &info) {
   uint64_t start = 0, end = 0;
   uint8_t *payload = nullptr;
   size_t size = 0;
-  if (!read_uint(env, info[1], "headStart", UINT32_MAX, start) || !read_uint(env, info[2], "headEnd", UINT32_MAX, end) ||
+  if (!read_uint(env, info[1], "headStart", UINT32_MAX, start) ||
+      !read_uint(env, info[2], "headEnd", UINT32_MAX, end) ||
       !read_bytes(env, info[3], "payload", payload, size))
     return undefined(info);
-  if (found == nullptr || start > end || end > state.hub()->memory().out_size || payload == nullptr) return undefined(info);
+  if (found == nullptr || start > end || end > state.hub()->memory().out_size || payload == nullptr)
+    return undefined(info);
   auto held = JsPayload::hold(env, info[3], &state.held_payloads());
   if (held == nullptr) {
     Napi::Error::New(env, "no memory to hold the payload").ThrowAsJavaScriptException();
     return undefined(info);
   }
-  uv_buf_t head = uv_buf_init(reinterpret_cast<char *>(state.hub()->memory().out + start), static_cast<unsigned>(end - start));
+  uv_buf_t head = uv_buf_init(reinterpret_cast<char *>(state.hub()->memory().out + start),
+                              static_cast<unsigned>(end - start));
   found->write_large(head, std::move(held), size);
   return undefined(info);
 }
@@ -274,7 +292,8 @@ Napi::Value bytes_received(const Napi::CallbackInfo &info) {
   return number(info, found == nullptr ? 0 : static_cast<double>(found->bytes_received()));
 }
 
-// --- the codec: createFormat(object) -> external; scan(format, bytes, from, to, limit, table, maxRows, result)
+// --- the codec: createFormat(object) -> external; scan(format, bytes, from, to, limit, table, maxRows,
+// result)
 
 Napi::Value create_format(const Napi::CallbackInfo &info) {
   FrameFormat format;
@@ -290,7 +309,8 @@ Napi::Value scan_bytes(const Napi::CallbackInfo &info) {
   uint8_t *bytes = nullptr;
   size_t size = 0;
   if (info.Length() < 8 || !info[0].IsExternal() || !info[5].IsTypedArray() || !info[7].IsTypedArray()) {
-    Napi::TypeError::New(env, "scan(format, bytes, from, to, limit, table, maxRows, result)").ThrowAsJavaScriptException();
+    Napi::TypeError::New(env, "scan(format, bytes, from, to, limit, table, maxRows, result)")
+        .ThrowAsJavaScriptException();
     return undefined(info);
   }
   if (!read_bytes(env, info[1], "bytes", bytes, size) || !read_uint(env, info[2], "from", size, from) ||
@@ -299,8 +319,9 @@ Napi::Value scan_bytes(const Napi::CallbackInfo &info) {
     return undefined(info);
   auto table = info[5].As<Napi::TypedArray>();
   auto result = info[7].As<Napi::TypedArray>();
-  if (from > to || to > UINT32_MAX || table.TypedArrayType() != napi_uint32_array || most > table.ElementLength() / 2 ||
-      result.TypedArrayType() != napi_float64_array || result.ElementLength() < 6) {
+  if (from > to || to > UINT32_MAX || table.TypedArrayType() != napi_uint32_array ||
+      most > table.ElementLength() / 2 || result.TypedArrayType() != napi_float64_array ||
+      result.ElementLength() < 6) {
     Napi::RangeError::New(env, "scan: out of bounds").ThrowAsJavaScriptException();
     return undefined(info);
   }
@@ -321,7 +342,8 @@ Napi::Value scan_bytes(const Napi::CallbackInfo &info) {
 Napi::Value counters(const Napi::CallbackInfo &info) {
   Session &state = session(info);
   auto object = Napi::Object::New(info.Env());
-  object.Set("connections", number(info, state.hub() == nullptr ? 0 : static_cast<double>(state.hub()->live_connections())));
+  object.Set("connections",
+             number(info, state.hub() == nullptr ? 0 : static_cast<double>(state.hub()->live_connections())));
   object.Set("largeBytes", number(info, static_cast<double>(state.large().live_bytes())));
   object.Set("largeBlocks", number(info, static_cast<double>(state.large().live_blocks())));
   object.Set("heldPayloads", number(info, static_cast<double>(state.held_payloads())));
@@ -380,5 +402,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 
 } // namespace framewire
 
-static Napi::Object init_framewire(Napi::Env env, Napi::Object exports) { return framewire::init(env, exports); }
+static Napi::Object init_framewire(Napi::Env env, Napi::Object exports) {
+  return framewire::init(env, exports);
+}
 NODE_API_MODULE(framewire, init_framewire)

@@ -45,8 +45,8 @@ bool read_bytes(Napi::Env env, Napi::Value value, const char *name, uint8_t *&da
   return true;
 }
 
-bool read_table(Napi::Env env, Napi::Object tables, const char *name, napi_typedarray_type type, size_t least, void *&data,
-                size_t &count) {
+bool read_table(Napi::Env env, Napi::Object tables, const char *name, napi_typedarray_type type, size_t least,
+                void *&data, size_t &count) {
   Napi::Value value = tables.Get(name);
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != type)
     return refuse(env, name, "not the typed array wanted");
@@ -100,7 +100,8 @@ bool read_address(Napi::Env env, Napi::Value host, Napi::Value port, sockaddr_st
   auto *v4 = reinterpret_cast<sockaddr_in *>(&out);
   auto *v6 = reinterpret_cast<sockaddr_in6 *>(&out);
   if (uv_ip4_addr(text.c_str(), static_cast<int>(number), v4) == 0) return true;
-  return uv_ip6_addr(text.c_str(), static_cast<int>(number), v6) == 0 || refuse(env, "host", "not an IP address");
+  return uv_ip6_addr(text.c_str(), static_cast<int>(number), v6) == 0 ||
+         refuse(env, "host", "not an IP address");
 }
 
 } // namespace framewire

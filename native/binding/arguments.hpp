@@ -12,8 +12,8 @@ bool read_bool(Napi::Env env, Napi::Value value, const char *name, bool &out);
 // Bytes of a typed array that is not detached.
 bool read_bytes(Napi::Env env, Napi::Value value, const char *name, uint8_t *&data, size_t &size);
 // A table: a typed array of `element` bytes an entry and at least `least` of them.
-bool read_table(Napi::Env env, Napi::Object tables, const char *name, napi_typedarray_type type, size_t least, void *&data,
-                size_t &count);
+bool read_table(Napi::Env env, Napi::Object tables, const char *name, napi_typedarray_type type, size_t least,
+                void *&data, size_t &count);
 bool read_config(Napi::Env env, Napi::Value value, ChannelConfig &out);
 bool read_format(Napi::Env env, Napi::Value value, FrameFormat &out);
 // An IP address and a port.

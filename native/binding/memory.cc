@@ -10,14 +10,16 @@ bool JsMemory::acquire(size_t size, Block &out) noexcept {
   if (napi_create_double(env, static_cast<double>(size), &argument) != napi_ok) return false;
   if (napi_get_global(env, &global) != napi_ok) return false;
   if (napi_call_function(env, global, allocate_.Value(), 1, &argument, &result) != napi_ok) {
-    // No memory, or the environment is going down. The connection says so; the exception is not anybody else's.
+    // No memory, or the environment is going down. The connection says so; the exception is not anybody
+    // else's.
     napi_value ignored;
     napi_get_and_clear_last_exception(env, &ignored);
     return false;
   }
   void *data = nullptr;
   size_t length = 0;
-  if (napi_get_typedarray_info(env, result, nullptr, &length, &data, nullptr, nullptr) != napi_ok) return false;
+  if (napi_get_typedarray_info(env, result, nullptr, &length, &data, nullptr, nullptr) != napi_ok)
+    return false;
   if (data == nullptr || length < size) return false;
   napi_ref reference;
   if (napi_create_reference(env, result, 1, &reference) != napi_ok) return false;
@@ -64,7 +66,8 @@ const uint8_t *JsPayload::bytes(size_t size) noexcept {
   void *data = nullptr;
   size_t length = 0;
   if (napi_get_reference_value(env_, reference_, &array) != napi_ok || array == nullptr) return nullptr;
-  if (napi_get_typedarray_info(env_, array, nullptr, &length, &data, nullptr, nullptr) != napi_ok) return nullptr;
+  if (napi_get_typedarray_info(env_, array, nullptr, &length, &data, nullptr, nullptr) != napi_ok)
+    return nullptr;
   return length >= size ? static_cast<const uint8_t *>(data) : nullptr;
 }
 

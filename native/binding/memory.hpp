@@ -1,5 +1,5 @@
-// JS memory lent to the transport. References keep it alive; what it points to is looked up again before every use
-// that is not synchronous, because JS may have detached or shrunk it meanwhile.
+// JS memory lent to the transport. References keep it alive; what it points to is looked up again before
+// every use that is not synchronous, because JS may have detached or shrunk it meanwhile.
 #pragma once
 
 #include "../core/memory.hpp"
@@ -8,7 +8,8 @@
 
 namespace framewire {
 
-// Large frames are received into Buffers that a JS function allocates, so that they can be handed over as they are.
+// Large frames are received into Buffers that a JS function allocates, so that they can be handed over as
+// they are.
 class JsMemory final : public MemorySource {
 public:
   void init(Napi::Function allocate) { allocate_ = Napi::Persistent(allocate); }

@@ -10,7 +10,8 @@ Session::~Session() {
 }
 
 void Session::open(const Napi::CallbackInfo &info) {
-  if (hub_ != nullptr || info.Length() < 3 || !info[0].IsObject() || !info[1].IsFunction() || !info[2].IsFunction()) {
+  if (hub_ != nullptr || info.Length() < 3 || !info[0].IsObject() || !info[1].IsFunction() ||
+      !info[2].IsFunction()) {
     Napi::TypeError::New(env_, "open(tables, turn, allocate), once").ThrowAsJavaScriptException();
     return;
   }
@@ -24,11 +25,16 @@ void Session::open(const Napi::CallbackInfo &info) {
     size_t least;
   };
   static const Table wanted[10] = {
-      {"slab", napi_uint8_array, 64 * 1024}, {"rows", napi_uint32_array, 2 * 64},
-      {"runs", napi_uint32_array, 4 * 16},   {"states", napi_uint32_array, 4 * 16},
-      {"out", napi_uint8_array, 64 * 1024},  {"segments", napi_uint32_array, 4 * 16},
-      {"control", napi_uint32_array, control_words}, {"written", napi_float64_array, 16},
-      {"marks", napi_float64_array, 16},     {"owners", napi_uint32_array, 16},
+      {"slab", napi_uint8_array, 64 * 1024},
+      {"rows", napi_uint32_array, 2 * 64},
+      {"runs", napi_uint32_array, 4 * 16},
+      {"states", napi_uint32_array, 4 * 16},
+      {"out", napi_uint8_array, 64 * 1024},
+      {"segments", napi_uint32_array, 4 * 16},
+      {"control", napi_uint32_array, control_words},
+      {"written", napi_float64_array, 16},
+      {"marks", napi_float64_array, 16},
+      {"owners", napi_uint32_array, 16},
   };
   for (size_t i = 0; i < 10; i++)
     if (!read_table(env_, tables, wanted[i].name, wanted[i].type, wanted[i].least, data[i], count[i])) return;

@@ -1,6 +1,6 @@
-// The addon's state in one environment (the main thread or a worker): its hub, the JS memory it runs on, and the two
-// functions it calls. Lives as instance data and is taken down by an asynchronous cleanup hook, because handles close
-// in turns of the loop.
+// The addon's state in one environment (the main thread or a worker): its hub, the JS memory it runs on, and
+// the two functions it calls. Lives as instance data and is taken down by an asynchronous cleanup hook,
+// because handles close in turns of the loop.
 #pragma once
 
 #include "../transport/connection.hpp"

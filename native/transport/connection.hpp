@@ -1,8 +1,8 @@
-// One framed stream: reads into the hub's slab, writes what the owner queued, keeps its deadlines, and closes in a
-// way that lets what was written arrive. Knows no Node-API.
+// One framed stream: reads into the hub's slab, writes what the owner queued, keeps its deadlines, and closes
+// in a way that lets what was written arrive. Knows no Node-API.
 //
-// A connection that was accepted begins `bare`: a descriptor without a libuv handle. One that is answered and closed
-// within its first turn never becomes more than that; every other is adopted when the turn ends.
+// A connection that was accepted begins `bare`: a descriptor without a libuv handle. One that is answered and
+// closed within its first turn never becomes more than that; every other is adopted when the turn ends.
 #pragma once
 
 #include "../core/reassembly.hpp"
@@ -39,7 +39,7 @@ struct Fault {
   Hint hint = Hint::none;
   bool fatal = false; // the connection closes by itself
   bool declared_known = false;
-  int system = 0;     // a libuv error code
+  int system = 0; // a libuv error code
   uint64_t declared = 0;
   uint64_t received = 0;
   uint64_t suspected = 0; // Hint::other_endian: the payload length read so
@@ -152,19 +152,19 @@ private:
   uint32_t slot_ = UINT32_MAX;
   uv_os_sock_t fd_ = static_cast<uv_os_sock_t>(-1);
   bool is_tcp_ : 1;
-  bool open_ : 1;        // there is a descriptor, connected
-  bool adopted_ : 1;     // it is libuv's
+  bool open_ : 1;    // there is a descriptor, connected
+  bool adopted_ : 1; // it is libuv's
   bool connecting_ : 1;
-  bool reading_ : 1;     // libuv reads
-  bool paused_ : 1;      // by the owner
-  bool own_target_ : 1;  // the read under way goes into the frame's own memory
-  bool first_seen_ : 1;  // a byte has arrived
-  bool framed_ : 1;      // so has a whole frame
-  bool ended_ : 1;       // the peer's side
-  bool ending_ : 1;      // our side, behind the queue
-  bool shut_ : 1;        // our side, done
-  bool closing_ : 1;     // behind the queue
-  bool lingering_ : 1;   // waiting for the peer's end, reading into nowhere
+  bool reading_ : 1;    // libuv reads
+  bool paused_ : 1;     // by the owner
+  bool own_target_ : 1; // the read under way goes into the frame's own memory
+  bool first_seen_ : 1; // a byte has arrived
+  bool framed_ : 1;     // so has a whole frame
+  bool ended_ : 1;      // the peer's side
+  bool ending_ : 1;     // our side, behind the queue
+  bool shut_ : 1;       // our side, done
+  bool closing_ : 1;    // behind the queue
+  bool lingering_ : 1;  // waiting for the peer's end, reading into nowhere
   bool closed_ : 1;
   uint32_t linger_ms_ = 0;
   uint64_t bytes_received_ = 0;

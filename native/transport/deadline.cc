@@ -12,7 +12,9 @@ int DeadlineClock::init(uv_loop_t *loop, void (*wake)(void *), void *context) no
   return status;
 }
 
-void DeadlineClock::close(uv_close_cb done) noexcept { uv_close(reinterpret_cast<uv_handle_t *>(&timer_), done); }
+void DeadlineClock::close(uv_close_cb done) noexcept {
+  uv_close(reinterpret_cast<uv_handle_t *>(&timer_), done);
+}
 
 void DeadlineClock::on_timer(uv_timer_t *timer) {
   auto *clock = static_cast<DeadlineClock *>(timer->data);

@@ -1,6 +1,6 @@
-// Deadlines that lie in first-in first-out lists: every list has one span of milliseconds, so what was armed first
-// is due first, and arming, disarming and finding the next one due are constant time. One timer serves all lists
-// of a hub. Knows time, not what is waited for.
+// Deadlines that lie in first-in first-out lists: every list has one span of milliseconds, so what was armed
+// first is due first, and arming, disarming and finding the next one due are constant time. One timer serves
+// all lists of a hub. Knows time, not what is waited for.
 #pragma once
 
 #include <cstdint>

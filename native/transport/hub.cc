@@ -30,7 +30,8 @@ int Hub::init(uv_loop_t *loop) noexcept {
   uv_idle_init(loop, &idle_);
   uv_unref(reinterpret_cast<uv_handle_t *>(&check_));
   uv_unref(reinterpret_cast<uv_handle_t *>(&idle_));
-  clock_.init(loop, [](void *hub) { static_cast<Hub *>(hub)->wake(); }, this);
+  clock_.init(
+      loop, [](void *hub) { static_cast<Hub *>(hub)->wake(); }, this);
   return uv_check_start(&check_, on_check);
 }
 
@@ -106,7 +107,9 @@ void Hub::settle_later(Connection *connection) noexcept {
   if (!in_turn_) wake();
 }
 
-void Hub::add_run(const FrameRun &run) noexcept { memory_.runs[runs_++] = run; }
+void Hub::add_run(const FrameRun &run) noexcept {
+  memory_.runs[runs_++] = run;
+}
 
 void Hub::add_rows(uint32_t slot, size_t count) noexcept {
   add_run({slot, static_cast<uint32_t>(rows_), static_cast<uint32_t>(count), 0});
@@ -129,7 +132,8 @@ size_t Hub::collect_states() noexcept {
     } else {
       auto *listener = static_cast<Listener *>(pending);
       uint32_t number = listener->number();
-      if (bits & state_dropped) memory_.states[count++] = {number, state_dropped, listener->take_dropped(), 1};
+      if (bits & state_dropped)
+        memory_.states[count++] = {number, state_dropped, listener->take_dropped(), 1};
       if (bits & state_exhausted)
         memory_.states[count++] = {number, state_exhausted, listener->take_exhausted(), 1};
       if (bits & ~(state_dropped | state_exhausted))
@@ -150,8 +154,10 @@ void Hub::release_closed() noexcept {
   while (told_head_ != nullptr) {
     Pending *pending = told_head_;
     told_head_ = pending->next_pending;
-    if (pending->is_listener) static_cast<Listener *>(pending)->told_closed();
-    else release(static_cast<Connection *>(pending));
+    if (pending->is_listener)
+      static_cast<Listener *>(pending)->told_closed();
+    else
+      release(static_cast<Connection *>(pending));
   }
 }
 
@@ -166,7 +172,9 @@ void Hub::on_idle(uv_idle_t *) {
   // Its being there keeps the poll from blocking, so that the check comes by at once.
 }
 
-void Hub::on_check(uv_check_t *check) { static_cast<Hub *>(check->data)->turn(); }
+void Hub::on_check(uv_check_t *check) {
+  static_cast<Hub *>(check->data)->turn();
+}
 
 void Hub::expire() noexcept {
   for (Deadline *due = clock_.expire(); due != nullptr; due = clock_.expire()) {
@@ -318,7 +326,9 @@ void Hub::collect_closed() noexcept {
   release_closed();
 }
 
-void Hub::on_handle_closed(uv_handle_t *handle) { static_cast<Hub *>(handle->data)->handle_closed(); }
+void Hub::on_handle_closed(uv_handle_t *handle) {
+  static_cast<Hub *>(handle->data)->handle_closed();
+}
 
 void Hub::handle_closed() noexcept {
   if (--open_handles_ == 0) done_(done_context_);

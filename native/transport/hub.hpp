@@ -1,5 +1,6 @@
-// The hub of one event loop: the slab all connections read into, the tables that name what arrived, and the turn, in
-// which everything that happened since the last one crosses to the owner in one call. Knows no Node-API.
+// The hub of one event loop: the slab all connections read into, the tables that name what arrived, and the
+// turn, in which everything that happened since the last one crosses to the owner in one call. Knows no
+// Node-API.
 //
 // Memory: the owner allocates everything in `HubMemory` and keeps it alive until `close` has called back.
 #pragma once

@@ -122,8 +122,8 @@ void Listener::accept_one(uv_os_sock_t fd) noexcept {
   connection->start_accepted(fd, hold_);
 }
 
-// No descriptor is left: the one kept back takes a connection just to close it, so that the client knows and the
-// loop does not spin on a backlog it cannot empty.
+// No descriptor is left: the one kept back takes a connection just to close it, so that the client knows and
+// the loop does not spin on a backlog it cannot empty.
 bool Listener::turn_away_one() noexcept {
   bool turned = false;
   if (spare_ >= 0) {
@@ -200,8 +200,10 @@ void Listener::told_closed() noexcept {
 
 void Listener::reference(bool on) noexcept {
   if (!started_ || closing_) return;
-  if (on) uv_ref(&handle_.handle);
-  else uv_unref(&handle_.handle);
+  if (on)
+    uv_ref(&handle_.handle);
+  else
+    uv_unref(&handle_.handle);
 }
 
 void Listener::connection_gone() noexcept {

@@ -1,4 +1,5 @@
-// A listening socket: accepts several connections per wake-up, turns away what is over the limit and counts it.
+// A listening socket: accepts several connections per wake-up, turns away what is over the limit and counts
+// it.
 #pragma once
 
 #include "config.hpp"
@@ -61,8 +62,8 @@ private:
   uint32_t dropped_ = 0, exhausted_ = 0;
   int error_ = 0;
   int spare_ = -1; // a descriptor kept back to turn connections away when there are no others
-  bool hold_;     // connections do not read before they are told to
-  bool announce_; // connections are told of at once, not with their first event
+  bool hold_;      // connections do not read before they are told to
+  bool announce_;  // connections are told of at once, not with their first event
   bool is_tcp_ = false;
   bool started_ = false; // the handle is libuv's
   bool closing_ = false;

@@ -1,5 +1,5 @@
-// The only door to the operating system besides libuv. platform_posix.cc takes the short way (one system call, no
-// detour through a request); platform_other.cc says it cannot, and the caller goes by libuv.
+// The only door to the operating system besides libuv. platform_posix.cc takes the short way (one system
+// call, no detour through a request); platform_other.cc says it cannot, and the caller goes by libuv.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,8 @@ struct PeerCredentials {
   int64_t pid = -1, uid = -1, gid = -1;
 };
 
-// System calls that take descriptors directly are there. False: listeners and connections are libuv's from the start.
+// System calls that take descriptors directly are there. False: listeners and connections are libuv's from
+// the start.
 extern const bool has_descriptors;
 
 // Results: 0 or more is a count or a descriptor, below 0 is a libuv error code; UV_EAGAIN: would block.

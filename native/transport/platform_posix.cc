@@ -24,7 +24,9 @@ constexpr int send_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 constexpr int send_flags = MSG_DONTWAIT; // SO_NOSIGPIPE is set on the socket instead
 #endif
 
-int last_error() noexcept { return errno == EWOULDBLOCK ? UV_EAGAIN : uv_translate_sys_error(errno); }
+int last_error() noexcept {
+  return errno == EWOULDBLOCK ? UV_EAGAIN : uv_translate_sys_error(errno);
+}
 
 int prepare(int fd) noexcept {
 #ifdef SO_NOSIGPIPE
@@ -62,7 +64,8 @@ int fill_path(const char *path, size_t length, sockaddr_un &address, socklen_t &
 }
 
 // Binds and listens; takes fd over, also when it fails.
-int bind_and_listen(int fd, const sockaddr *address, socklen_t size, int backlog, uv_os_sock_t &out) noexcept {
+int bind_and_listen(int fd, const sockaddr *address, socklen_t size, int backlog,
+                    uv_os_sock_t &out) noexcept {
   if (::bind(fd, address, size) < 0 || ::listen(fd, backlog) < 0) {
     int status = last_error();
     ::close(fd);
@@ -120,11 +123,17 @@ int accept(uv_os_sock_t listener, uv_os_sock_t &out) noexcept {
   }
 }
 
-void close(uv_os_sock_t socket) noexcept { ::close(socket); }
+void close(uv_os_sock_t socket) noexcept {
+  ::close(socket);
+}
 
-int open_spare() noexcept { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+int open_spare() noexcept {
+  return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
 
-int shutdown_write(uv_os_sock_t socket) noexcept { return ::shutdown(socket, SHUT_WR) < 0 ? last_error() : 0; }
+int shutdown_write(uv_os_sock_t socket) noexcept {
+  return ::shutdown(socket, SHUT_WR) < 0 ? last_error() : 0;
+}
 
 int set_tcp_options(uv_os_sock_t socket, bool no_delay, bool keep_alive) noexcept {
   int on = 1;

@@ -1,5 +1,5 @@
-// What the kernel did not take at once: bytes of one connection that wait to be written, in order. Knows memory and
-// sizes; the connection does the writing.
+// What the kernel did not take at once: bytes of one connection that wait to be written, in order. Knows
+// memory and sizes; the connection does the writing.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace framewire {
 
-// A large payload that is not copied: somebody else's memory, looked up again before every use because its owner
-// may have detached or shrunk it meanwhile.
+// A large payload that is not copied: somebody else's memory, looked up again before every use because its
+// owner may have detached or shrunk it meanwhile.
 class HeldPayload {
 public:
   virtual ~HeldPayload() = default;
@@ -34,10 +34,11 @@ public:
   // Holds `payload` from `offset` to `size`, without a copy. False: no memory.
   bool append_held(std::unique_ptr<HeldPayload> payload, size_t offset, size_t size, uint64_t now) noexcept;
 
-  // Up to `room` pieces from the front. Sets `lost` when a held payload is gone; what is before it is still given.
+  // Up to `room` pieces from the front. Sets `lost` when a held payload is gone; what is before it is still
+  // given.
   size_t gather(uv_buf_t *bufs, size_t room, bool &lost) noexcept;
-  // The first piece as memory that stays in place while a write request is under way: copied out of a held payload
-  // if need be. False: no memory, or the held payload is gone (`lost`).
+  // The first piece as memory that stays in place while a write request is under way: copied out of a held
+  // payload if need be. False: no memory, or the held payload is gone (`lost`).
   bool front(uv_buf_t &buf, bool &lost) noexcept;
   // Takes `size` bytes off the front.
   void consume(size_t size) noexcept;

@@ -1,0 +1,283 @@
+// Reading: where the next read goes, what it brought, and the deadlines that run meanwhile.
+#include "connection.hpp"
+#include <algorithm>
+#include <new>
+
+namespace framewire {
+
+namespace {
+// A read into less than this is not worth its system call: what lies in the slab is delivered first.
+constexpr size_t min_read = 64 * 1024;
+} // namespace
+
+bool Connection::plan_read(uv_buf_t &buf) noexcept {
+  Reassembly::Target target;
+  for (;;) {
+    if (!open_ || fault_ != nullptr || paused_ || closing_ || closed_) return false;
+    if (!reassembly_.target(limits(), hub_.slab_room(), target)) {
+      fail(FaultCode::out_of_memory, false);
+      return false;
+    }
+    bool room = target.own != nullptr ? hub_.run_room()
+                                      : !target.needs_slab && hub_.slab_room() - target.gap >= min_read;
+    if (room && hub_.run_room() && hub_.row_room() > 0) break;
+    hub_.deliver_early(false);
+  }
+  if (!account()) return false;
+  own_target_ = target.own != nullptr;
+  uint8_t *at = own_target_ ? target.own : hub_.slab_cursor() + target.gap;
+  buf = uv_buf_init(reinterpret_cast<char *>(at),
+                    static_cast<unsigned>(std::min<size_t>(target.room, 1u << 30)));
+  return true;
+}
+
+void Connection::on_alloc(uv_handle_t *handle, size_t, uv_buf_t *buf) {
+  auto *self = static_cast<Connection *>(handle->data);
+  if (self->lingering_) {
+    // Thrown away, so it may go where nothing lies yet.
+    if (self->hub_.slab_room() == 0) self->hub_.deliver_early(false);
+    *buf = uv_buf_init(reinterpret_cast<char *>(self->hub_.slab_cursor()),
+                       static_cast<unsigned>(std::min(self->hub_.slab_room(), min_read)));
+    return;
+  }
+  if (!self->plan_read(*buf)) *buf = uv_buf_init(nullptr, 0);
+}
+
+void Connection::on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf) {
+  auto *self = static_cast<Connection *>(stream->data);
+  // No memory was given because the connection stopped reading while it was asked for.
+  if (nread == 0 || (nread == UV_ENOBUFS && buf->base == nullptr)) return;
+  if (self->lingering_) {
+    if (nread < 0) self->close_now();
+    return;
+  }
+  if (nread < 0)
+    self->read_ended(nread);
+  else
+    self->landed(static_cast<size_t>(nread));
+}
+
+void Connection::read_bare() noexcept {
+  uv_buf_t buf;
+  if (!plan_read(buf)) return;
+  int64_t n = platform::receive(fd_, reinterpret_cast<uint8_t *>(buf.base), buf.len);
+  if (n > 0)
+    landed(static_cast<size_t>(n));
+  else if (n == 0)
+    read_ended(UV_EOF);
+  else if (n != UV_EAGAIN)
+    read_ended(n);
+}
+
+void Connection::read_ended(int64_t status) noexcept {
+  stop_reading();
+  if (status != UV_EOF) {
+    fail(FaultCode::lost, true, static_cast<int>(status));
+    return;
+  }
+  ended_ = true;
+  if (reassembly_.held() > 0) {
+    Outcome outcome;
+    Reassembly::Limits given = limits();
+    reassembly_.describe(given, true, outcome);
+    fail_with(FaultCode::truncated, outcome);
+    return;
+  }
+  update_read_deadline(false);
+  hub_.tell(*this, state_end);
+  if (shut_) close_now();
+}
+
+void Connection::landed(size_t n) noexcept {
+  first_seen_ = true;
+  bytes_received_ += n;
+  if (!own_target_) {
+    landed_slab(n);
+    return;
+  }
+  Outcome outcome;
+  reassembly_.landed_own(limits(), n, outcome);
+  if (outcome.stop == Landed::large_done) {
+    framed_ = true;
+    bool kept = keep_large(outcome.large, outcome.start, outcome.end);
+    account();
+    if (!kept)
+      fail(FaultCode::out_of_memory, false);
+    else
+      update_read_deadline(true);
+  } else if (outcome.stop == Landed::out_of_memory) {
+    fail(FaultCode::out_of_memory, false);
+  } else {
+    update_read_deadline(false);
+  }
+}
+
+void Connection::landed_slab(size_t n) noexcept {
+  Reassembly::Limits given = limits();
+  bool whole = false;
+  for (;;) {
+    Outcome outcome;
+    reassembly_.landed_slab(given, hub_.slab_cursor(), n, hub_.row_cursor(), hub_.row_room(),
+                            static_cast<uint32_t>(hub_.cursor()), outcome);
+    hub_.advance(outcome.consumed);
+    if (outcome.rows > 0) {
+      whole = framed_ = true;
+      hub_.add_rows(slot_, outcome.rows);
+    }
+    switch (outcome.stop) {
+    case Landed::rows_full:
+      n = outcome.rest;
+      hub_.deliver_early(true);
+      if (closed_ || !open_ || closing_ || fault_ != nullptr) return;
+      continue;
+    case Landed::too_large: fail_with(FaultCode::too_large, outcome); return;
+    case Landed::invalid_length: fail_with(FaultCode::invalid_length, outcome); return;
+    case Landed::out_of_memory: fail(FaultCode::out_of_memory, false); return;
+    default:
+      if (account()) update_read_deadline(whole);
+      return;
+    }
+  }
+}
+
+bool Connection::keep_large(Block &block, size_t start, size_t end) noexcept {
+  auto *frame = new (std::nothrow) LargeFrame{block, nullptr};
+  if (frame == nullptr) {
+    hub_.large().release(block);
+    return false;
+  }
+  LargeFrame **tail = &large_head_;
+  while (*tail != nullptr) tail = &(*tail)->next;
+  *tail = frame;
+  hub_.add_run({slot_, static_cast<uint32_t>(start), static_cast<uint32_t>(end), 1});
+  return true;
+}
+
+bool Connection::take_large(Block &out) noexcept {
+  if (large_head_ == nullptr) return false;
+  LargeFrame *frame = large_head_;
+  out = frame->block;
+  large_head_ = frame->next;
+  delete frame;
+  return true;
+}
+
+void Connection::start_reading() noexcept {
+  if (!adopted_ || reading_ || ended_ || closed_) return;
+  if (uv_is_closing(&handle_.handle)) return;
+  if (!lingering_ && (paused_ || fault_ != nullptr)) return;
+  int status = uv_read_start(&handle_.stream, on_alloc, on_read);
+  reading_ = status == 0;
+  if (status < 0) fail(FaultCode::lost, true, status);
+}
+
+void Connection::stop_reading() noexcept {
+  if (!reading_) return;
+  uv_read_stop(&handle_.stream);
+  reading_ = false;
+}
+
+void Connection::pause() noexcept {
+  if (paused_ || closed_) return;
+  paused_ = true;
+  if (lingering_) return;
+  stop_reading();
+  // Nobody may be held to a deadline while we do not listen.
+  hub_.clock().disarm(read_deadline_);
+}
+
+void Connection::resume() noexcept {
+  if (!paused_ || closed_) return;
+  paused_ = false;
+  if (!open_ || lingering_) return;
+  if (!read_deadline_.armed()) {
+    if (first_seen_)
+      update_read_deadline(true);
+    else
+      arm_first();
+  }
+  start_reading();
+}
+
+// --- accounts and deadlines
+
+bool Connection::account() noexcept {
+  size_t now = reassembly_.reserved() + (backlog_ != nullptr ? backlog_->queue.size() : 0);
+  if (now == accounted_) return true;
+  Budget &budget = config_.budget;
+  if (now > accounted_ && budget.would_exceed(now - accounted_)) {
+    bool queued = backlog_ != nullptr && !backlog_->queue.empty() && reassembly_.reserved() == 0;
+    fail(FaultCode::memory_budget, queued);
+    return false;
+  }
+  budget.held += now;
+  budget.held -= accounted_;
+  accounted_ = now;
+  return true;
+}
+
+void Connection::update_read_deadline(bool whole) noexcept {
+  if (lingering_) return;
+  DeadlineClock &clock = hub_.clock();
+  if (!open_ || fault_ != nullptr || ended_ || closing_ || paused_) {
+    clock.disarm(read_deadline_);
+    return;
+  }
+  DeadlineList *list = nullptr;
+  uint64_t ms = 0;
+  bool keep = false; // an absolute deadline that runs already is not touched
+  if (reassembly_.held() == 0) {
+    list = &config_.deadlines.idle;
+    ms = config_.idle_timeout;
+  } else if (reassembly_.header_whole()) {
+    list = &config_.deadlines.body;
+    ms = config_.body_timeout;
+    keep = !whole;
+  } else {
+    list = &config_.deadlines.header;
+    ms = config_.header_timeout;
+    keep = !whole;
+  }
+  if (ms == 0)
+    clock.disarm(read_deadline_);
+  else if (!keep || read_deadline_.list != list)
+    clock.arm(read_deadline_, *list, ms);
+}
+
+void Connection::update_write_deadline() noexcept {
+  Deadline &deadline = backlog_->deadline;
+  uint64_t ms = config_.write_timeout;
+  if (ms == 0 || backlog_->queue.empty()) {
+    hub_.clock().disarm(deadline);
+    return;
+  }
+  uint64_t due = backlog_->queue.oldest() + ms;
+  if (deadline.armed() && deadline.due == due) return;
+  uint64_t now = hub_.clock().now();
+  hub_.clock().arm(deadline, config_.deadlines.write, due > now ? due - now : 0);
+}
+
+void Connection::on_deadline(DeadlineKind kind) noexcept {
+  switch (kind) {
+  case DeadlineKind::first_byte: return fail(FaultCode::first_byte_timeout, false);
+  case DeadlineKind::idle:
+    if (backlog_ != nullptr && !backlog_->queue.empty()) return update_read_deadline(true);
+    return fail(FaultCode::idle_timeout, false);
+  case DeadlineKind::header:
+  case DeadlineKind::body: {
+    Outcome outcome;
+    reassembly_.describe(limits(), false, outcome);
+    return fail_with(kind == DeadlineKind::header ? FaultCode::header_timeout : FaultCode::body_timeout,
+                     outcome);
+  }
+  case DeadlineKind::write: return fail(FaultCode::write_timeout, true);
+  case DeadlineKind::linger: return close_now();
+  }
+}
+
+void Connection::disarm_all() noexcept {
+  hub_.clock().disarm(read_deadline_);
+  if (backlog_ != nullptr) hub_.clock().disarm(backlog_->deadline);
+}
+
+} // namespace framewire

@@ -1,0 +1,146 @@
+// Writing: to the kernel at once what it takes, to the queue what it does not.
+#include "connection.hpp"
+#include <algorithm>
+#include <new>
+
+namespace framewire {
+
+namespace {
+// Pieces of one gathered write out of the queue.
+constexpr size_t gather_pieces = 64;
+} // namespace
+
+bool Connection::prepare_queue() noexcept {
+  if (backlog_ != nullptr) return true;
+  backlog_.reset(new (std::nothrow) Backlog);
+  if (backlog_ == nullptr) {
+    fail(FaultCode::out_of_memory, true);
+    return false;
+  }
+  backlog_->request.data = this;
+  backlog_->deadline.owner = this;
+  return true;
+}
+
+int64_t Connection::send_now(const uv_buf_t *bufs, size_t count) noexcept {
+  if (platform::has_descriptors) return platform::send(fd_, bufs, count);
+  return uv_try_write(&handle_.stream, bufs, static_cast<unsigned>(count));
+}
+
+void Connection::write(const uv_buf_t *bufs, size_t count, size_t total) noexcept {
+  if (!writable()) return;
+  size_t sent = 0;
+  if (backlog_ == nullptr || backlog_->queue.empty()) {
+    int64_t n = send_now(bufs, count);
+    if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::lost, true, static_cast<int>(n));
+    if (n > 0) sent = static_cast<size_t>(n);
+    if (sent > 0) progress(sent);
+    if (sent == total) return after_write();
+  }
+  if (!prepare_queue()) return;
+  uint64_t now = hub_.clock().now();
+  for (size_t i = 0; i < count; i++) {
+    size_t skip = std::min<size_t>(sent, bufs[i].len);
+    sent -= skip;
+    if (!backlog_->queue.append(bufs[i].base + skip, bufs[i].len - skip, now))
+      return fail(FaultCode::out_of_memory, true);
+  }
+  if (account()) arm_writer();
+}
+
+void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload, size_t size) noexcept {
+  if (!writable()) return;
+  size_t sent = 0;
+  if (backlog_ == nullptr || backlog_->queue.empty()) {
+    const uint8_t *bytes = payload->bytes(size);
+    if (bytes == nullptr) return fail(FaultCode::payload_detached, true);
+    uv_buf_t bufs[2] = {head, {}};
+    bufs[1].base = reinterpret_cast<char *>(const_cast<uint8_t *>(bytes));
+    bufs[1].len = size;
+    int64_t n = send_now(bufs, 2);
+    if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::lost, true, static_cast<int>(n));
+    if (n > 0) sent = static_cast<size_t>(n);
+    if (sent > 0) progress(sent);
+    if (sent == head.len + size) return after_write();
+  }
+  if (!prepare_queue()) return;
+  uint64_t now = hub_.clock().now();
+  size_t head_sent = std::min<size_t>(sent, head.len);
+  if (!backlog_->queue.append(head.base + head_sent, head.len - head_sent, now) ||
+      !backlog_->queue.append_held(std::move(payload), sent - head_sent, size, now))
+    return fail(FaultCode::out_of_memory, true);
+  if (account()) arm_writer();
+}
+
+void Connection::arm_writer() noexcept {
+  update_write_deadline();
+  if (backlog_->in_flight > 0 || !adopt()) return;
+  uv_buf_t buf;
+  bool lost = false;
+  if (!backlog_->queue.front(buf, lost))
+    return fail(lost ? FaultCode::payload_detached : FaultCode::out_of_memory, true);
+  backlog_->in_flight = buf.len;
+  int status = uv_write(&backlog_->request, &handle_.stream, &buf, 1, on_written);
+  if (status < 0) {
+    backlog_->in_flight = 0;
+    fail(FaultCode::lost, true, status);
+  }
+}
+
+void Connection::on_written(uv_write_t *request, int status) {
+  auto *self = static_cast<Connection *>(request->data);
+  if (uv_is_closing(&self->handle_.handle)) return;
+  if (status < 0) {
+    self->fail(FaultCode::lost, true, status);
+    return;
+  }
+  Backlog &backlog = *self->backlog_;
+  size_t done = backlog.in_flight;
+  backlog.in_flight = 0;
+  backlog.queue.consume(done);
+  self->progress(done);
+  self->pump();
+}
+
+void Connection::pump() noexcept {
+  WriteQueue &queue = backlog_->queue;
+  while (!queue.empty()) {
+    uv_buf_t bufs[gather_pieces];
+    bool lost = false;
+    size_t count = queue.gather(bufs, gather_pieces, lost);
+    if (count == 0) return fail(FaultCode::payload_detached, true);
+    int64_t n = send_now(bufs, count);
+    if (n == UV_EAGAIN) break;
+    if (n < 0) return fail(FaultCode::lost, true, static_cast<int>(n));
+    queue.consume(static_cast<size_t>(n));
+    progress(static_cast<size_t>(n));
+  }
+  account();
+  if (!queue.empty()) return arm_writer();
+  hub_.clock().disarm(backlog_->deadline);
+  backlog_.reset();
+  after_write();
+}
+
+void Connection::progress(size_t bytes) noexcept {
+  hub_.memory().written[slot_] += static_cast<double>(bytes);
+  check_mark();
+}
+
+void Connection::check_mark() noexcept {
+  double &mark = hub_.memory().marks[slot_];
+  if (mark <= 0 || hub_.memory().written[slot_] < mark) return;
+  mark = 0;
+  hub_.tell(*this, state_written);
+}
+
+// The queue is empty: what waited behind it happens now.
+void Connection::after_write() noexcept {
+  if (read_deadline_.list == &config_.deadlines.idle) update_read_deadline(true);
+  if (closing_)
+    finish_close();
+  else if (ending_ && !shut_)
+    finish_end();
+}
+
+} // namespace framewire
