@@ -2,3 +2,4 @@
 export { Connection } from './connection.js'
 export type { WebStreams } from './streams.js'
 export type { ConnectionEvents, ConnectionStats } from './types.js'
+export { type WrapOptions, wrap } from './wrap.js'

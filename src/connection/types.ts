@@ -3,6 +3,7 @@
  * decides for it. Types only.
  */
 import type { FrameBatch } from '../codec/batch.js'
+import type { CompiledSerialization } from '../codec/serialization.js'
 import type { FrameError } from '../errors.js'
 import type { Connection } from './connection.js'
 
@@ -51,16 +52,9 @@ export interface ConnectionPolicy {
   onClosed?(connection: Connection<unknown, unknown>, error: Error | undefined): void
 }
 
-/** How values become payloads and back; an absent half passes bytes (and strings) through. @internal */
-export interface ConnectionSerialization {
-  readonly encode?: ((value: unknown) => Uint8Array | string) | undefined
-  /** @throws {FrameError} `ERR_FRAME_SERIALIZATION`. */
-  readonly decode?: ((batch: FrameBatch, i: number) => unknown) | undefined
-}
-
 /** What connections of one server or client share. @internal */
 export interface ConnectionInit {
-  readonly serialization: ConnectionSerialization
+  readonly serialization: CompiledSerialization
   readonly policy?: ConnectionPolicy
 }
 

@@ -1,0 +1,28 @@
+/** wrap: a connection over any Duplex. Knows options, not how frames get to the stream. */
+import { Duplex } from 'node:stream'
+import { resolveSerialization, type Serialization } from '../codec/serialization.js'
+import { optionError } from '../errors.js'
+import { type ChannelOptions, CLIENT_DEFAULTS, optionsObject, resolveChannelOptions } from '../options.js'
+import { createJsTransport } from '../transport/js/index.js'
+import { Connection } from './connection.js'
+
+export interface WrapOptions extends ChannelOptions {
+  /** What 'frame', `for await` and `send` carry. Default `'buffer'`. */
+  readonly serialization?: Serialization
+}
+
+/** Sends of one turn are put together in this much memory, which every wrapped stream has for itself. */
+const OUT_BYTES = 64 * 1024
+
+/**
+ * Frames over a Duplex that is already open: TLS, SSH, a child process's stdio. The stream belongs to the connection
+ * from then on; it is destroyed with it.
+ * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`, `ERR_FRAME_FORMAT_INVALID`.
+ */
+export function wrap(stream: Duplex, options?: WrapOptions): Connection {
+  if (!(stream instanceof Duplex)) throw optionError('stream', 'a Duplex', stream)
+  const given = optionsObject(options)
+  const config = resolveChannelOptions(given, CLIENT_DEFAULTS)
+  const serialization = resolveSerialization(given.serialization)
+  return new Connection(createJsTransport(OUT_BYTES).wrap(stream, config), { serialization })
+}

@@ -1,0 +1,120 @@
+/** JsListener: a server of node:net or node:tls whose connections become channels. Knows accepting, not frames. */
+import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { FrameError } from '../../errors.js'
+import type { Address, Listener, ListenerConfig, ListenerEvents, ListenTarget } from '../contract.js'
+import type { Hub } from './hub.js'
+import { NetChannel } from './net-channel.js'
+
+/** Opens a listener; rejects with the system's error. */
+export async function listen(
+  hub: Hub,
+  target: ListenTarget,
+  config: ListenerConfig,
+  events: ListenerEvents,
+): Promise<Listener> {
+  if (config.needPeer) {
+    throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
+      message: 'allowPeer needs peer credentials, which the js backend cannot read',
+    })
+  }
+  const listener = new JsListener(hub, target, config, events)
+  await listener.open()
+  return listener
+}
+
+class JsListener implements Listener {
+  connectionCount = 0
+  readonly #hub: Hub
+  readonly #target: ListenTarget
+  readonly #config: ListenerConfig
+  readonly #events: ListenerEvents
+  readonly #server: Server
+  #address: Address | undefined
+
+  constructor(hub: Hub, target: ListenTarget, config: ListenerConfig, events: ListenerEvents) {
+    this.#hub = hub
+    this.#target = target
+    this.#config = config
+    this.#events = events
+    this.#server = this.#createServer()
+    if (config.maxConnections < 2 ** 31) this.#server.maxConnections = config.maxConnections
+    this.#server.on('drop', () => events.onDrop('limit', 1))
+  }
+
+  get address(): Address {
+    return this.#address as Address
+  }
+
+  get heldBytes(): number {
+    return this.#hub.budgetOf(this.#config).held
+  }
+
+  open(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(listenOptions(this.#target), () => {
+        this.#server.off('error', reject)
+        this.#server.on('error', (error) => this.#onError(error))
+        this.#address = addressOf(this.#target, this.#server.address())
+        resolve()
+      })
+    })
+  }
+
+  close(): Promise<void> {
+    // node:net calls back when the connections are gone too; the descriptor is closed before the next turn.
+    this.#server.close()
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+
+  ref(): void {
+    this.#server.ref()
+  }
+
+  unref(): void {
+    this.#server.unref()
+  }
+
+  #createServer(): Server {
+    const { tls, noDelay, keepAlive } = this.#config
+    const options = { allowHalfOpen: true, noDelay, keepAlive }
+    if (tls === undefined) return createServer(options, (socket) => this.#onSocket(socket))
+    const server = createTlsServer({ ...tls, ...options }, (socket) => this.#onSocket(socket))
+    server.on('tlsClientError', (error) => this.#events.onError(error))
+    return server
+  }
+
+  #onSocket(socket: Socket): void {
+    const channel = new NetChannel(socket, this.#hub, this.#config)
+    this.connectionCount++
+    socket.once('close', () => this.connectionCount--)
+    if (!this.#events.onChannel(channel)) channel.destroy()
+  }
+
+  #onError(error: NodeJS.ErrnoException): void {
+    if (error.code === 'EMFILE' || error.code === 'ENFILE') this.#events.onDrop('descriptors', 1)
+    else this.#events.onError(error)
+  }
+}
+
+function listenOptions(target: ListenTarget): ListenOptions & { fd?: number } {
+  const { backlog } = target
+  switch (target.kind) {
+    case 'path':
+      return { path: target.path, backlog }
+    case 'port':
+      return { port: target.port, host: target.host, backlog }
+    case 'fd':
+      return { fd: target.fd, backlog }
+  }
+}
+
+function addressOf(target: ListenTarget, address: AddressInfo | string | null): Address {
+  if (typeof address === 'string') return { path: address }
+  if (address !== null && typeof address.port === 'number') {
+    const { address: host, port, family } = address
+    return { host, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' }
+  }
+  return { path: target.kind === 'path' ? target.path : '' }
+}
