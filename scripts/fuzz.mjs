@@ -1,10 +1,9 @@
 // npm run fuzz -- SECONDS [TARGET...]: libFuzzer under AddressSanitizer and UBSan, the seconds shared among the targets
-// (native/fuzz/*.cc). What widens coverage is merged into native/fuzz/corpus/TARGET; an input that fails is left in
+// (native/fuzz/*.cc). The corpus in native/fuzz/corpus/TARGET becomes the smallest that covers the same; an input that fails is left in
 // native/fuzz/crashes and named. Prints the number of executions. Needs clang (Debian: apt-get install clang).
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { build, FLAVOURS, hasHeader, root, run } from './native-build.mjs'
+import { build, cache, FLAVOURS, hasHeader, root, run } from './native-build.mjs'
 
 const compiler = process.env.FUZZ_CXX ?? 'clang++'
 const [seconds = '60', ...only] = process.argv.slice(2)
@@ -26,18 +25,35 @@ if (!works) {
   process.exit(1)
 }
 
+/** The smallest set of inputs that covers what old and new ones cover becomes the corpus. */
+async function keep(binary, corpus, found, timeout) {
+  const least = `${found}-least`
+  mkdirSync(least)
+  try {
+    // Without hit counters: an input stays for an edge of its own, not for taking one more often.
+    const args = ['-merge=1', '-use_counters=0', '-max_len=600', least, corpus, found]
+    const { code, output } = await run(binary, args, { timeout })
+    if (code !== 0) throw new Error(`the corpus could not be merged\n${output}`)
+    rmSync(corpus, { recursive: true })
+    cpSync(least, corpus, { recursive: true })
+  } finally {
+    rmSync(least, { recursive: true, force: true })
+  }
+}
+
 async function fuzz(target, share) {
   const name = basename(target, '.cc')
   const corpus = join(folder, 'corpus', name)
   const crashes = join(folder, 'crashes')
-  for (const path of [corpus, crashes]) mkdirSync(path, { recursive: true })
+  // Everything that was ever found here; the repository keeps the least of it.
+  const found = join(cache, 'corpus', name)
+  for (const path of [corpus, crashes, found]) mkdirSync(path, { recursive: true })
   const binary = await build(
     compiler,
     `fuzz-${name}`,
     [...list(join(root, 'native/core')), target],
     FLAVOURS.fuzz,
   )
-  const found = mkdtempSync(join(tmpdir(), 'framewire-fuzz-'))
   try {
     const limits = [
       `-max_total_time=${share}`,
@@ -55,10 +71,9 @@ async function fuzz(target, share) {
       console.error(output.split('\n').slice(-60).join('\n'))
       return { name, executions, ok: false }
     }
-    await run(binary, ['-merge=1', '-max_len=600', corpus, found], { timeout })
+    await keep(binary, corpus, found, timeout)
     return { name, executions, ok: true }
   } finally {
-    rmSync(found, { recursive: true, force: true })
     if (existsSync(crashes) && readdirSync(crashes).length === 0) rmSync(crashes, { recursive: true })
   }
 }

@@ -6,7 +6,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '')
-const cache = join(root, 'node_modules/.cache/framewire-native')
+export const cache = join(root, 'node_modules/.cache/framewire-native')
 
 const COMMON = ['-std=c++17', '-g', '-Wall', '-Wextra', '-Wshadow', `-DFRAMEWIRE_ROOT="${root}"`]
 /** The sources that the addon is made of are held to its rules; tests use the standard library as they like. */

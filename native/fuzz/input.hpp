@@ -12,6 +12,7 @@ class Input {
 public:
   Input(const uint8_t *data, size_t size) noexcept : data_(data), size_(size) {}
 
+  bool empty() const noexcept { return size_ == 0; }
   uint8_t byte() noexcept {
     if (size_ == 0)
       return 0;
