@@ -39,10 +39,8 @@ Plan plan_fixed(const FrameFormat &format, uint64_t len) noexcept {
   const int64_t behind = prefix + static_cast<int64_t>(len) - header;
   const int64_t value = behind - format.length_adjustment();
   const size_t width = format.length_bytes();
-  if (behind < 0 || value < 0)
-    return refuse(Encoded::invalid_length);
-  if (width < 8 && static_cast<uint64_t>(value) >> (8 * width) != 0)
-    return refuse(Encoded::too_large);
+  if (behind < 0 || value < 0) return refuse(Encoded::invalid_length);
+  if (width < 8 && static_cast<uint64_t>(value) >> (8 * width) != 0) return refuse(Encoded::too_large);
   return {Encoded::ok, static_cast<size_t>(prefix), width, static_cast<uint64_t>(value)};
 }
 
@@ -52,8 +50,7 @@ Plan plan_varint_stripped(const FrameFormat &format, uint64_t len) noexcept {
   for (size_t width = 1; width <= kMaxVarint; width++) {
     const int64_t behind = behind_offset - static_cast<int64_t>(width);
     const int64_t value = behind - format.length_adjustment();
-    if (behind < 0 || value < 0)
-      break;
+    if (behind < 0 || value < 0) break;
     if (width >= 9 || static_cast<uint64_t>(value) >> (7 * width) == 0)
       return {Encoded::ok, static_cast<size_t>(format.strip()), width, static_cast<uint64_t>(value)};
   }
@@ -64,8 +61,7 @@ Plan plan_varint_stripped(const FrameFormat &format, uint64_t len) noexcept {
 Plan plan_varint_carried(const FrameFormat &format, const uint8_t *payload, size_t len) noexcept {
   const size_t prefix = static_cast<size_t>(format.strip());
   const size_t at = format.length_offset() - prefix;
-  if (at >= len)
-    return refuse(Encoded::invalid_length);
+  if (at >= len) return refuse(Encoded::invalid_length);
   const Header header = format.read(payload + at, len - at, kMaxPayload);
   if (header.state != HeaderState::whole || header.wire != prefix + len)
     return refuse(Encoded::invalid_length);
@@ -74,8 +70,7 @@ Plan plan_varint_carried(const FrameFormat &format, const uint8_t *payload, size
 
 Plan plan_varint(const FrameFormat &format, uint64_t len) noexcept {
   const int64_t value = static_cast<int64_t>(len) - format.length_adjustment();
-  if (value < 0)
-    return refuse(Encoded::invalid_length);
+  if (value < 0) return refuse(Encoded::invalid_length);
   const size_t width = varint_width(static_cast<uint64_t>(value));
   return {Encoded::ok, format.length_offset() + width, width, static_cast<uint64_t>(value)};
 }
@@ -86,16 +81,13 @@ bool carries_varint(const FrameFormat &format) noexcept {
 
 // Everything but a varint that the payload carries.
 Plan plan_frame(const FrameFormat &format, uint64_t len) noexcept {
-  if (len > kMaxExact)
-    return refuse(Encoded::too_large);
-  if (!format.is_varint())
-    return plan_fixed(format, len);
+  if (len > kMaxExact) return refuse(Encoded::too_large);
+  if (!format.is_varint()) return plan_fixed(format, len);
   return format.strips_header() ? plan_varint(format, len) : plan_varint_stripped(format, len);
 }
 
 Plan plan_header(const FrameFormat &format, uint64_t len) noexcept {
-  if (carries_varint(format))
-    return refuse(Encoded::invalid_length);
+  if (carries_varint(format)) return refuse(Encoded::invalid_length);
   const Plan plan = plan_frame(format, len);
   if (plan.result == Encoded::ok && plan.prefix < format.length_offset() + plan.width)
     return refuse(Encoded::invalid_length);
@@ -133,8 +125,7 @@ bool encode_header(const FrameFormat &format, uint64_t payload_len, uint8_t *out
   }
   out_len = 0;
   const Plan plan = plan_header(format, payload_len);
-  if (plan.result != Encoded::ok)
-    return false;
+  if (plan.result != Encoded::ok) return false;
   std::memset(out, 0, plan.prefix);
   write_field(format, plan, out + format.length_offset());
   out_len = plan.prefix;
@@ -159,14 +150,10 @@ Encoded encode(const FrameFormat &format, const uint8_t *payload, size_t len, ui
                size_t &written) noexcept {
   written = 0;
   const Plan plan = plan_whole(format, payload, len);
-  if (plan.result != Encoded::ok)
-    return plan.result;
-  if (capacity < plan.prefix || capacity - plan.prefix < len)
-    return Encoded::no_room;
-  if (plan.prefix > 0)
-    std::memset(out, 0, plan.prefix);
-  if (len > 0)
-    std::memcpy(out + plan.prefix, payload, len);
+  if (plan.result != Encoded::ok) return plan.result;
+  if (capacity < plan.prefix || capacity - plan.prefix < len) return Encoded::no_room;
+  if (plan.prefix > 0) std::memset(out, 0, plan.prefix);
+  if (len > 0) std::memcpy(out + plan.prefix, payload, len);
   write_field(format, plan, out + format.length_offset());
   written = plan.prefix + len;
   return Encoded::ok;

@@ -29,8 +29,7 @@ class HeapMemory final : public MemorySource {
 public:
   bool acquire(size_t size, Block &out) noexcept override {
     void *data = std::malloc(size);
-    if (data == nullptr)
-      return false;
+    if (data == nullptr) return false;
     out = Block{static_cast<uint8_t *>(data), size, nullptr};
     return true;
   }

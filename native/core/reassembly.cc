@@ -36,14 +36,11 @@ struct TwoPieces {
   size_t size() const noexcept { return first_size + second_size; }
   // Copies bytes [from, from + most) as far as they are there. Returns how many.
   size_t copy(size_t from, size_t most, uint8_t *out) const noexcept {
-    if (from >= size())
-      return 0;
+    if (from >= size()) return 0;
     const size_t count = std::min(most, size() - from);
     const size_t a = from < first_size ? std::min(count, first_size - from) : 0;
-    if (a > 0)
-      std::memcpy(out, first + from, a);
-    if (count > a)
-      std::memcpy(out + a, second + (from + a - first_size), count - a);
+    if (a > 0) std::memcpy(out, first + from, a);
+    if (count > a) std::memcpy(out + a, second + (from + a - first_size), count - a);
     return count;
   }
 };
@@ -115,8 +112,7 @@ bool Reassembly::target(const Limits &limits, size_t slab_room, Target &out) noe
   assert(limits.slab_size >= min_slab(*limits.format));
   out = Target{};
   if (in_large_) {
-    if (held_ == block_.size && !hold(limits, nullptr, 0, true))
-      return false;
+    if (held_ == block_.size && !hold(limits, nullptr, 0, true)) return false;
     out.own = block_.data + held_;
     out.room =
         block_.size - held_; // the block is never larger than the frame, so no byte of the next one gets in
@@ -139,14 +135,12 @@ void Reassembly::landed_slab(const Limits &limits, uint8_t *begin, size_t n, Fra
   assert(!in_large_);
   clear(out);
   const size_t size = held_ + n;
-  if (held_ > 0 && !join(limits, begin, n, out))
-    return;
+  if (held_ > 0 && !join(limits, begin, n, out)) return;
   const ScanResult found = scan(*limits.format, limits.max_payload, begin, size, rows, max_rows, base);
   out.rows = found.rows;
   out.consumed = found.consumed;
   const size_t left = size - found.consumed;
-  if (left == 0)
-    return;
+  if (left == 0) return;
   const uint8_t *const rest = begin + found.consumed;
   switch (found.stop) {
   case ScanStop::need_more:
@@ -158,9 +152,7 @@ void Reassembly::landed_slab(const Limits &limits, uint8_t *begin, size_t n, Fra
     out.stop = Landed::rows_full;
     out.rest = left;
     break;
-  case ScanStop::too_large:
-    report(limits, {nullptr, 0, rest, left}, Landed::too_large, false, out);
-    break;
+  case ScanStop::too_large: report(limits, {nullptr, 0, rest, left}, Landed::too_large, false, out); break;
   case ScanStop::invalid_length:
     report(limits, {nullptr, 0, rest, left}, Landed::invalid_length, false, out);
     break;
@@ -180,13 +172,11 @@ bool Reassembly::join(const Limits &limits, uint8_t *begin, size_t n, Outcome &o
     wire_ = header.wire;
   }
   if (wire_ == 0 || bytes.size() < wire_) {
-    if (!hold(limits, bytes.second, n, false))
-      report(limits, bytes, Landed::out_of_memory, false, out);
+    if (!hold(limits, bytes.second, n, false)) report(limits, bytes, Landed::out_of_memory, false, out);
     return false;
   }
   std::memcpy(begin, block_.data, held_);
-  if (limits.copied != nullptr)
-    *limits.copied += held_;
+  if (limits.copied != nullptr) *limits.copied += held_;
   reset(limits);
   return true;
 }
@@ -195,8 +185,7 @@ void Reassembly::landed_own(const Limits &limits, size_t n, Outcome &out) noexce
   assert(in_large_ && n <= block_.size - held_);
   clear(out);
   held_ += n;
-  if (held_ < wire_)
-    return;
+  if (held_ < wire_) return;
   const Header header = read_header(limits, {block_.data, held_, nullptr, 0});
   out.stop = Landed::large_done;
   out.start = static_cast<size_t>(header.start);
@@ -214,30 +203,22 @@ bool Reassembly::hold(const Limits &limits, const uint8_t *bytes, size_t n, bool
     // The first piece of a small frame gets what it needs; from then on sizes double.
     size_t want = large || held_ > 0 ? 2 * need : need;
     want = std::max(want, kSmallest);
-    if (wire_ != 0)
-      want = static_cast<size_t>(std::min<uint64_t>(want, wire_));
-    if (!move_to(limits, want, large))
-      return false;
+    if (wire_ != 0) want = static_cast<size_t>(std::min<uint64_t>(want, wire_));
+    if (!move_to(limits, want, large)) return false;
   }
-  if (n > 0)
-    std::memcpy(block_.data + held_, bytes, n);
+  if (n > 0) std::memcpy(block_.data + held_, bytes, n);
   held_ = need;
-  if (limits.copied != nullptr)
-    *limits.copied += n;
+  if (limits.copied != nullptr) *limits.copied += n;
   return true;
 }
 
 bool Reassembly::move_to(const Limits &limits, size_t size, bool large) noexcept {
   SmallMemory small(limits.small);
   Block next;
-  if (!(large ? limits.large : small.source())->acquire(size, next))
-    return false;
-  if (held_ > 0)
-    std::memcpy(next.data, block_.data, held_);
-  if (limits.copied != nullptr)
-    *limits.copied += held_;
-  if (block_.data != nullptr)
-    (in_large_ ? limits.large : small.source())->release(block_);
+  if (!(large ? limits.large : small.source())->acquire(size, next)) return false;
+  if (held_ > 0) std::memcpy(next.data, block_.data, held_);
+  if (limits.copied != nullptr) *limits.copied += held_;
+  if (block_.data != nullptr) (in_large_ ? limits.large : small.source())->release(block_);
   block_ = next;
   in_large_ = large;
   return true;
@@ -253,8 +234,7 @@ void Reassembly::reset(const Limits &limits) noexcept {
 }
 
 void Reassembly::reset(MemorySource *large, MemorySource *small) noexcept {
-  if (block_.data != nullptr)
-    (in_large_ ? large : SmallMemory(small).source())->release(block_);
+  if (block_.data != nullptr) (in_large_ ? large : SmallMemory(small).source())->release(block_);
   held_ = 0;
   wire_ = 0;
   in_large_ = false;

@@ -90,14 +90,11 @@ Found find_u32be(uint64_t limit, const uint8_t *data, size_t size, FrameRow *row
   size_t guess = 0;
   while (row != last) {
     const size_t start = pos + 4;
-    if (start > size)
-      break;
+    if (start > size) break;
     const size_t length = load<4, Endian::big>(data + pos);
-    if (Limited && length > limit)
-      break;
+    if (Limited && length > limit) break;
     const size_t end = start + length;
-    if (end > size)
-      break;
+    if (end > size) break;
     store(row++, base + start, base + end);
     if (FRAMEWIRE_LIKELY(length == guess)) {
       FRAMEWIRE_OPAQUE(guess);
@@ -124,8 +121,7 @@ struct Bounds {
     extra = header + adjustment;
     strip = static_cast<size_t>(cut);
     int64_t low = adjustment < 0 ? -int64_t{adjustment} : 0;
-    if (low < cut - extra)
-      low = cut - extra;
+    if (low < cut - extra) low = cut - extra;
     const int64_t high = static_cast<int64_t>(limit) + cut - extra; // limit is at most kMaxPayload
     least = static_cast<uint64_t>(low);
     count = high < low ? 0 : static_cast<uint64_t>(high - low) + 1;
@@ -146,8 +142,7 @@ Found find_fixed(const FrameFormat &format, uint64_t limit, const uint8_t *data,
     if (value - bounds.least >= bounds.count) // below `least` wraps to far above `count`
       break;
     const size_t wire = value + static_cast<uint64_t>(bounds.extra);
-    if (wire > size - pos)
-      break;
+    if (wire > size - pos) break;
     store(row++, base + pos + strip, base + pos + wire);
     if (FRAMEWIRE_LIKELY(wire == guess)) {
       FRAMEWIRE_OPAQUE(guess);
@@ -160,16 +155,40 @@ Found find_fixed(const FrameFormat &format, uint64_t limit, const uint8_t *data,
   return {pos, row};
 }
 
+// Varints of one and two bytes, which is nearly all of them, without FrameFormat::read. 0: look at it
+// closely.
+inline size_t short_varint(const FrameFormat &format, uint64_t limit, const uint8_t *field, size_t size,
+                           size_t &start) noexcept {
+  if (size < 2) return 0;
+  const size_t width = field[0] < 0x80 ? 1 : 2;
+  if (width == 2 && field[1] >= 0x80) return 0;
+  const int64_t value = width == 1 ? field[0] : (field[0] & 0x7f) | field[1] << 7;
+  const int64_t header = static_cast<int64_t>(format.length_offset() + width);
+  const int64_t cut = format.strips_header() ? header : format.strip();
+  const int64_t behind = value + format.length_adjustment();
+  const int64_t payload = header + behind - cut;
+  if (behind < 0 || payload < 0 || static_cast<uint64_t>(payload) > limit) return 0;
+  start = static_cast<size_t>(cut);
+  return static_cast<size_t>(header + behind);
+}
+
 Found find_varint(const FrameFormat &format, uint64_t limit, const uint8_t *data, size_t size, FrameRow *row,
                   FrameRow *const last, size_t base) noexcept {
   const size_t offset = format.length_offset();
   size_t pos = 0;
   while (row != last && size - pos > offset) {
-    const Header header = format.read(data + pos + offset, size - pos - offset, limit);
-    if (header.state != HeaderState::whole || header.wire > size - pos)
-      break;
-    store(row++, base + pos + header.start, base + pos + header.wire);
-    pos += header.wire;
+    const uint8_t *const field = data + pos + offset;
+    size_t start = 0;
+    size_t wire = short_varint(format, limit, field, size - pos - offset, start);
+    if (wire == 0) {
+      const Header header = format.read(field, size - pos - offset, limit);
+      if (header.state != HeaderState::whole) break;
+      start = static_cast<size_t>(header.start);
+      wire = static_cast<size_t>(header.wire);
+    }
+    if (wire > size - pos) break;
+    store(row++, base + pos + start, base + pos + wire);
+    pos += wire;
   }
   return {pos, row};
 }
@@ -188,18 +207,12 @@ Found find(const FrameFormat &format, uint64_t limit, const uint8_t *data, size_
     return size <= limit ? find_u32be<false>(limit, data, size, row, last, base)
                          : find_u32be<true>(limit, data, size, row, last, base);
   switch (format.length_bytes()) {
-  case 0:
-    return find_varint(format, limit, data, size, row, last, base);
-  case 1:
-    return find_width<1>(format, limit, data, size, row, last, base);
-  case 2:
-    return find_width<2>(format, limit, data, size, row, last, base);
-  case 3:
-    return find_width<3>(format, limit, data, size, row, last, base);
-  case 4:
-    return find_width<4>(format, limit, data, size, row, last, base);
-  default:
-    return find_width<8>(format, limit, data, size, row, last, base);
+  case 0: return find_varint(format, limit, data, size, row, last, base);
+  case 1: return find_width<1>(format, limit, data, size, row, last, base);
+  case 2: return find_width<2>(format, limit, data, size, row, last, base);
+  case 3: return find_width<3>(format, limit, data, size, row, last, base);
+  case 4: return find_width<4>(format, limit, data, size, row, last, base);
+  default: return find_width<8>(format, limit, data, size, row, last, base);
   }
 }
 
@@ -210,16 +223,14 @@ ScanResult scan(const FrameFormat &format, uint64_t max_payload, const uint8_t *
   const uint64_t limit = max_payload < kMaxPayload ? max_payload : kMaxPayload;
   const Found found = find(format, limit, data, size, rows, rows + max_rows, base);
   ScanResult result{found.pos, static_cast<size_t>(found.row - rows), ScanStop::need_more, 0, 0, 0};
-  if (found.pos == size)
-    return result;
+  if (found.pos == size) return result;
   if (result.rows == max_rows) {
     result.stop = ScanStop::rows_full;
     return result;
   }
   const size_t left = size - found.pos;
   const size_t offset = format.length_offset();
-  if (left <= offset)
-    return result;
+  if (left <= offset) return result;
   const Header header = format.read(data + found.pos + offset, left - offset, limit);
   result.declared = header.payload;
   result.header_bytes = header.header_bytes;

@@ -9,8 +9,7 @@ namespace {
 
 size_t size_from(fuzz::Input &input) {
   const uint8_t kind = input.byte();
-  if (kind < 160)
-    return kind;
+  if (kind < 160) return kind;
   return kind < 250 ? size_t{kind} * 37 : input.word() % 200000;
 }
 
@@ -24,16 +23,13 @@ Sent write_frames(const FrameFormat &format, fuzz::Input &input) {
   for (int frames = 1 + input.byte() % 12; frames > 0; frames--) {
     Bytes payload(size_from(input));
     uint8_t value = input.byte();
-    for (uint8_t &byte : payload)
-      byte = value = static_cast<uint8_t>(value * 5 + 1);
+    for (uint8_t &byte : payload) byte = value = static_cast<uint8_t>(value * 5 + 1);
     const size_t before = sent.stream.size();
-    if (!append_frame(format, payload, sent.stream))
-      continue;
+    if (!append_frame(format, payload, sent.stream)) continue;
     // As it lies on the wire: the field may be a part of it.
     const auto end = sent.stream.end();
     sent.payloads.emplace_back(end - static_cast<long>(payload.size()), end);
-    if (sent.stream.size() - before < payload.size())
-      fuzz::fail("a frame is shorter than its payload");
+    if (sent.stream.size() - before < payload.size()) fuzz::fail("a frame is shorter than its payload");
   }
   return sent;
 }
@@ -47,13 +43,10 @@ void push_in_chunks(Feed &feed, const Bytes &stream, fuzz::Input &input) {
 }
 
 void compare(const Heard &heard, const Sent &sent, bool may_fail) {
-  if (heard.frames.size() > sent.payloads.size())
-    fuzz::fail("more frames than were sent");
+  if (heard.frames.size() > sent.payloads.size()) fuzz::fail("more frames than were sent");
   for (size_t i = 0; i < heard.frames.size(); i++)
-    if (heard.frames[i].payload != sent.payloads[i])
-      fuzz::fail("another frame than was sent");
-  if (heard.ending == Ending::out_of_memory && may_fail)
-    return;
+    if (heard.frames[i].payload != sent.payloads[i]) fuzz::fail("another frame than was sent");
+  if (heard.ending == Ending::out_of_memory && may_fail) return;
   if (heard.ending != Ending::boundary || heard.frames.size() != sent.payloads.size())
     fuzz::fail("frames were lost");
 }
@@ -71,10 +64,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const Sent sent = write_frames(format, input);
   push_in_chunks(feed, sent.stream, input);
   compare(feed.end(), sent, feed.small.fail_at + feed.large.fail_at > 0);
-  if (feed.copied > 4 * sent.stream.size() + 64)
-    fuzz::fail("bytes were copied more than four times");
+  if (feed.copied > 4 * sent.stream.size() + 64) fuzz::fail("bytes were copied more than four times");
   feed.reassembly().reset(feed.limits());
-  if (feed.small.blocks + feed.large.blocks != 0)
-    fuzz::fail("memory was left behind");
+  if (feed.small.blocks + feed.large.blocks != 0) fuzz::fail("memory was left behind");
   return 0;
 }

@@ -14,15 +14,13 @@ public:
 
   bool empty() const noexcept { return size_ == 0; }
   uint8_t byte() noexcept {
-    if (size_ == 0)
-      return 0;
+    if (size_ == 0) return 0;
     size_--;
     return *data_++;
   }
   uint32_t word() noexcept {
     uint32_t value = byte();
-    for (int i = 0; i < 3; i++)
-      value = value << 8 | byte();
+    for (int i = 0; i < 3; i++) value = value << 8 | byte();
     return value;
   }
   test::Bytes rest() const { return test::Bytes(data_, data_ + size_); }
@@ -38,12 +36,9 @@ public:
       const uint8_t options = byte();
       spec.length_offset = options & 1 ? byte() : 0;
       spec.length_adjustment = options & 2 ? static_cast<int8_t>(byte()) : 0;
-      if (options & 4)
-        spec.length_adjustment = static_cast<int32_t>(word());
-      if (options & 8)
-        spec.strip = byte();
-      if (options & 16)
-        spec.strip = word() % 65536;
+      if (options & 4) spec.length_adjustment = static_cast<int32_t>(word());
+      if (options & 8) spec.strip = byte();
+      if (options & 16) spec.strip = word() % 65536;
     }
     return test::make_format(spec);
   }

@@ -31,14 +31,12 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     const fs::path given(argv[i]);
     if (!fs::is_directory(given)) {
-      if (!run(given))
-        return 1;
+      if (!run(given)) return 1;
       count++;
       continue;
     }
     for (const auto &entry : fs::directory_iterator(given)) {
-      if (!run(entry.path()))
-        return 1;
+      if (!run(entry.path())) return 1;
       count++;
     }
   }

@@ -11,8 +11,7 @@ void check_memory(const Feed &feed) {
   const Reassembly &state = feed.reassembly();
   if (state.reserved() > std::max<size_t>(64, 2 * state.held()))
     fuzz::fail("more memory than twice the bytes received");
-  if (feed.large.live + feed.small.live != state.reserved())
-    fuzz::fail("memory that nobody accounts for");
+  if (feed.large.live + feed.small.live != state.reserved()) fuzz::fail("memory that nobody accounts for");
 }
 
 } // namespace
@@ -37,9 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     check_memory(feed);
     at += n;
   }
-  if (!(feed.end() == whole))
-    fuzz::fail("the cut stream was heard otherwise than the whole one");
-  if (feed.copied > 4 * stream.size() + 64)
-    fuzz::fail("bytes were copied more than four times");
+  if (!(feed.end() == whole)) fuzz::fail("the cut stream was heard otherwise than the whole one");
+  if (feed.copied > 4 * stream.size() + 64) fuzz::fail("bytes were copied more than four times");
   return 0;
 }

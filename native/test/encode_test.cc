@@ -11,8 +11,7 @@ namespace {
 // The payload as it comes back: bytes of the length field that lie in it are overwritten.
 void check_identity(const FrameFormat &format, const Bytes &payload, Random &random) {
   size_t size = 0;
-  if (encoded_size(format, payload.data(), payload.size(), size) != Encoded::ok)
-    return;
+  if (encoded_size(format, payload.data(), payload.size(), size) != Encoded::ok) return;
   Bytes frame(size + 8, 0x5a);
   size_t written = 0;
   REQUIRE(encode(format, payload.data(), payload.size(), frame.data(), size - 1, written) ==

@@ -49,8 +49,7 @@ public:
   size_t largest = 0;
 
   bool acquire(size_t size, Block &out) noexcept override {
-    if (++calls == fail_at || !heap_.acquire(size, out))
-      return false;
+    if (++calls == fail_at || !heap_.acquire(size, out)) return false;
     live += size;
     blocks++;
     largest = std::max(largest, size);
@@ -100,8 +99,7 @@ public:
 
   // End of input.
   const Heard &end() {
-    if (heard.ending != Ending::open)
-      return heard;
+    if (heard.ending != Ending::open) return heard;
     heard.ending = reassembly_.held() > 0 ? Ending::truncated : Ending::boundary;
     if (reassembly_.held() > 0) {
       reassembly_.describe(limits_, true, out_);
@@ -113,8 +111,7 @@ public:
 private:
   size_t read(const uint8_t *data, size_t size) {
     Reassembly::Target target;
-    if (!find_target(target))
-      return size;
+    if (!find_target(target)) return size;
     const size_t n = std::min(size, target.room);
     reads++;
     if (target.own != nullptr) {
@@ -136,8 +133,7 @@ private:
       cursor_ = 0;
       ok = reassembly_.target(limits_, slab_size_, target);
     }
-    if (!ok)
-      heard.ending = Ending::out_of_memory;
+    if (!ok) heard.ending = Ending::out_of_memory;
     return ok;
   }
 
@@ -149,8 +145,7 @@ private:
                               static_cast<uint32_t>(cursor_), out_);
       take();
       cursor_ += out_.consumed;
-      if (out_.stop != Landed::rows_full)
-        break;
+      if (out_.stop != Landed::rows_full) break;
       n = out_.rest;
     }
     std::memset(slab + cursor_, 0xee, end - cursor_);
@@ -180,8 +175,7 @@ private:
       heard.ending = Ending::invalid_length;
     else if (out_.stop == Landed::out_of_memory)
       heard.ending = Ending::out_of_memory;
-    if (heard.ending != Ending::open)
-      note_details();
+    if (heard.ending != Ending::open) note_details();
   }
 
   void note_details() {

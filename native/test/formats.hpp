@@ -10,8 +10,7 @@ namespace framewire::test {
 
 inline FrameFormat make_format(FormatSpec spec) {
   FrameFormat format;
-  if (!FrameFormat::make(spec, format))
-    std::abort();
+  if (!FrameFormat::make(spec, format)) std::abort();
   return format;
 }
 
@@ -47,19 +46,16 @@ inline size_t pick(Random &random, size_t least, size_t most) {
 
 inline Bytes random_bytes(Random &random, size_t size) {
   Bytes bytes(size);
-  for (uint8_t &byte : bytes)
-    byte = static_cast<uint8_t>(random());
+  for (uint8_t &byte : bytes) byte = static_cast<uint8_t>(random());
   return bytes;
 }
 
 // Appends a frame. false: the format has none for such a payload.
 inline bool append_frame(const FrameFormat &format, const Bytes &payload, Bytes &stream) {
   size_t size = 0;
-  if (encoded_size(format, payload.data(), payload.size(), size) != Encoded::ok)
-    return false;
+  if (encoded_size(format, payload.data(), payload.size(), size) != Encoded::ok) return false;
   Bytes frame(size);
-  if (encode(format, payload.data(), payload.size(), frame.data(), size, size) != Encoded::ok)
-    std::abort();
+  if (encode(format, payload.data(), payload.size(), frame.data(), size, size) != Encoded::ok) std::abort();
   stream.insert(stream.end(), frame.begin(), frame.end());
   return true;
 }

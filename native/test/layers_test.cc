@@ -15,8 +15,7 @@ std::vector<std::string> includes_of(const fs::path &file) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     const size_t at = line.find_first_not_of(" \t");
-    if (at == std::string::npos || line[at] != '#' || line.find("include") == std::string::npos)
-      continue;
+    if (at == std::string::npos || line[at] != '#' || line.find("include") == std::string::npos) continue;
     const size_t open = line.find_first_of("\"<");
     if (open != std::string::npos)
       found.push_back(line.substr(open + 1, line.find_first_of("\">", open + 1) - open - 1));
@@ -26,8 +25,7 @@ std::vector<std::string> includes_of(const fs::path &file) {
 
 void check_layer(const char *layer, const std::vector<std::string> &forbidden) {
   const fs::path root = fs::path(FRAMEWIRE_ROOT) / "native" / layer;
-  if (!fs::exists(root))
-    return;
+  if (!fs::exists(root)) return;
   for (const auto &entry : fs::recursive_directory_iterator(root))
     for (const std::string &name : includes_of(entry.path()))
       for (const std::string &word : forbidden) {

@@ -51,10 +51,8 @@ TEST_CASE("every n-th allocation fails: an in-order prefix, out_of_memory, nothi
     CHECK(whole.heard.ending == Ending::boundary);
     CHECK(whole.heard.frames.size() == 8);
     CHECK(whole.small_calls + whole.large_calls > 0);
-    for (size_t n = 1; n <= whole.small_calls; n++)
-      check_prefix(run(stream, chunk, n, 0).heard, whole.heard);
-    for (size_t n = 1; n <= whole.large_calls; n++)
-      check_prefix(run(stream, chunk, 0, n).heard, whole.heard);
+    for (size_t n = 1; n <= whole.small_calls; n++) check_prefix(run(stream, chunk, n, 0).heard, whole.heard);
+    for (size_t n = 1; n <= whole.large_calls; n++) check_prefix(run(stream, chunk, 0, n).heard, whole.heard);
   }
 }
 

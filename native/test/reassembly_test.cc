@@ -19,8 +19,7 @@ Bytes three_frames(const FrameFormat &format) {
 // A frame of `size` payload bytes that are not all the same.
 Bytes big_frame(size_t size) {
   Bytes payload(size);
-  for (size_t i = 0; i < size; i++)
-    payload[i] = static_cast<uint8_t>(i * 31 >> 3);
+  for (size_t i = 0; i < size; i++) payload[i] = static_cast<uint8_t>(i * 31 >> 3);
   Bytes stream;
   append_frame(FrameFormat(), payload, stream);
   return stream;
@@ -61,13 +60,11 @@ TEST_CASE("random chunks of random frames in every format, through slabs of ever
     Bytes stream;
     for (int i = 0; i < 30; i++)
       append_frame(format, random_bytes(random, pick(random, 0, random() % 8 == 0 ? 2000 : 100)), stream);
-    if (random() % 2 == 0)
-      stream.resize(pick(random, 0, stream.size()));
+    if (random() % 2 == 0) stream.resize(pick(random, 0, stream.size()));
     const Heard whole = hear_whole(format, 5000, stream);
     for (int round = 0; round < 10; round++) {
       std::vector<size_t> chunks;
-      for (int i = 0; i < 7; i++)
-        chunks.push_back(pick(random, 1, round % 2 == 0 ? 20 : 900));
+      for (int i = 0; i < 7; i++) chunks.push_back(pick(random, 1, round % 2 == 0 ? 20 : 900));
       const size_t slab = Reassembly::min_slab(format) << pick(random, 0, 6);
       REQUIRE(hear(format, 5000, stream, chunks, slab, pick(random, 1, 9)) == whole);
     }
@@ -79,8 +76,7 @@ TEST_CASE("large frames are received into blocks of their own and handed over wh
   for (size_t size : {16 * 1024 - 4, 16 * 1024, 32 * 1024 + 1, 100000, 524288 - 4, 524288, 1 << 20}) {
     Bytes stream = {0, 0, 0, 1, 'a'};
     const Bytes frame = big_frame(size);
-    for (int i = 0; i < 2; i++)
-      stream.insert(stream.end(), frame.begin(), frame.end());
+    for (int i = 0; i < 2; i++) stream.insert(stream.end(), frame.begin(), frame.end());
     stream.insert(stream.end(), {0, 0, 0, 1, 'b'});
     const Heard whole = hear_whole(FrameFormat(), 1 << 20, stream);
     REQUIRE(whole.frames.size() == 4);
@@ -104,8 +100,7 @@ TEST_CASE("one byte at a time costs time in proportion to the bytes") {
   for (size_t size : {size_t{60}, size_t{100000}, size_t{130000}, size_t{300000}}) {
     const Bytes frame = big_frame(size);
     Feed feed(FrameFormat(), 1 << 20, 1 << 19);
-    for (uint8_t byte : frame)
-      feed.push(&byte, 1);
+    for (uint8_t byte : frame) feed.push(&byte, 1);
     CHECK(feed.end().frames.size() == 1);
     // Once to keep it, less than once more by doubling (twice in a block), once into the slab.
     CHECK(feed.copied <= 4 * frame.size());
@@ -118,8 +113,7 @@ TEST_CASE("a header of 64 KiB that drips costs time in proportion to the bytes")
     Bytes stream;
     append_frame(format, Bytes(3, 'z'), stream);
     Feed feed(format, 1000, 1 << 19);
-    for (uint8_t byte : stream)
-      feed.push(&byte, 1);
+    for (uint8_t byte : stream) feed.push(&byte, 1);
     CHECK(feed.end().frames.size() == 1);
     CHECK(feed.copied <= 4 * stream.size());
   }

@@ -18,18 +18,15 @@ ScanResult scan_slowly(const FrameFormat &format, uint64_t limit, const Bytes &d
       return result;
     }
     const size_t left = data.size() - result.consumed;
-    if (left <= format.length_offset())
-      return result;
+    if (left <= format.length_offset()) return result;
     const Header header = format.read(data.data() + result.consumed + format.length_offset(),
                                       left - format.length_offset(), limit);
     if (header.state != HeaderState::whole || header.wire > left) {
       result.declared = header.payload;
       result.frame_bytes = header.wire;
       result.header_bytes = header.header_bytes;
-      if (header.state == HeaderState::too_large)
-        result.stop = ScanStop::too_large;
-      if (header.state == HeaderState::invalid_length)
-        result.stop = ScanStop::invalid_length;
+      if (header.state == HeaderState::too_large) result.stop = ScanStop::too_large;
+      if (header.state == HeaderState::invalid_length) result.stop = ScanStop::invalid_length;
       return result;
     }
     rows.push_back({static_cast<uint32_t>(base + result.consumed + header.start),
@@ -71,8 +68,7 @@ TEST_CASE("scan finds in every format what reading header by header finds") {
       const size_t size = pick(random, 0, 60);
       for (int i = 0; i < 20; i++)
         append_frame(format, random_bytes(random, steady ? size : pick(random, 0, 60)), stream);
-      if (round % 3 == 0)
-        stream.resize(pick(random, 0, stream.size()));
+      if (round % 3 == 0) stream.resize(pick(random, 0, stream.size()));
       if (round % 4 == 1 && !stream.empty())
         stream[pick(random, 0, stream.size() - 1)] ^= static_cast<uint8_t>(random());
       compare(format, round % 5 == 4 ? 30 : 1000, stream, pick(random, 1, 30),
@@ -86,8 +82,7 @@ TEST_CASE("scan makes of noise in every format what reading header by header mak
   for (const FrameFormat &format : every_format())
     for (int round = 0; round < 20; round++) {
       Bytes noise = random_bytes(random, pick(random, 0, 80));
-      for (uint8_t &byte : noise)
-        byte = random() % 3 == 0 ? byte : static_cast<uint8_t>(byte % 5);
+      for (uint8_t &byte : noise) byte = random() % 3 == 0 ? byte : static_cast<uint8_t>(byte % 5);
       compare(format, round % 2 == 0 ? UINT64_MAX : 20, noise, 100, 0);
     }
 }

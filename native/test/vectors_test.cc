@@ -25,16 +25,14 @@ Bytes parse_bytes(const std::string &text) {
   Bytes bytes;
   std::istringstream words(text);
   for (std::string word; words >> word;) {
-    if (word == "-")
-      continue;
+    if (word == "-") continue;
     const size_t star = word.find('*');
     const size_t times = star == std::string::npos ? 1 : std::stoul(word.substr(star + 1));
     const std::string hex = word.substr(0, star);
     Bytes unit;
     for (size_t i = 0; i + 1 < hex.size(); i += 2)
       unit.push_back(static_cast<uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
-    for (size_t i = 0; i < times; i++)
-      bytes.insert(bytes.end(), unit.begin(), unit.end());
+    for (size_t i = 0; i < times; i++) bytes.insert(bytes.end(), unit.begin(), unit.end());
   }
   return bytes;
 }
@@ -65,8 +63,7 @@ const std::map<std::string, FormatSpec> &presets() {
 
 FrameFormat parse_format(const std::string &text) {
   const auto preset = presets().find(text);
-  if (preset != presets().end())
-    return make_format(preset->second);
+  if (preset != presets().end()) return make_format(preset->second);
   FormatSpec spec;
   std::istringstream words(text);
   for (std::string word; words >> word;) {
@@ -93,8 +90,7 @@ std::vector<Vector> read_vectors() {
   REQUIRE(file);
   std::vector<Vector> all;
   for (std::string line; std::getline(file, line);) {
-    if (line.empty() || line[0] == '#')
-      continue;
+    if (line.empty() || line[0] == '#') continue;
     const std::string word = line.substr(0, line.find(' '));
     const std::string rest = line.size() > word.size() ? line.substr(word.size() + 1) : "";
     if (word == "decode" || word == "encode")
@@ -112,10 +108,8 @@ std::vector<Vector> read_vectors() {
 }
 
 Ending ending_of(const std::string &code) {
-  if (code == "ERR_FRAME_TOO_LARGE")
-    return Ending::too_large;
-  if (code == "ERR_FRAME_LENGTH_INVALID")
-    return Ending::invalid_length;
+  if (code == "ERR_FRAME_TOO_LARGE") return Ending::too_large;
+  if (code == "ERR_FRAME_LENGTH_INVALID") return Ending::invalid_length;
   REQUIRE(code == "ERR_FRAME_TRUNCATED");
   return Ending::truncated;
 }
