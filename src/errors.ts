@@ -192,6 +192,6 @@ function shortly(value: unknown): string {
     case 'bigint':
       return `${value}n`
     default:
-      return Array.isArray(value) ? 'an array' : `a ${typeof value}`
+      return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
   }
 }

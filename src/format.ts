@@ -140,16 +140,19 @@ export const MAX_FRAME_LENGTH = 2 ** 32 - 65536
 /** Widest varint: ten groups of seven bits hold 64. */
 export const MAX_VARINT_BYTES = 10
 
+const COMPILED_PRESETS: ReadonlyMap<string, CompiledFormat> = new Map(
+  Object.entries(FORMAT_PRESETS).map(([name, format]) => [name, compile(format)]),
+)
+
 /**
  * Validates a format or looks up a preset.
  * @throws {TypeError} `ERR_FRAME_FORMAT_INVALID`, naming the property.
  */
 export function resolveFormat(format: FrameFormat | FormatPreset = 'uint32be'): CompiledFormat {
   if (typeof format === 'string') {
-    if (!Object.hasOwn(FORMAT_PRESETS, format)) {
-      throw formatError('the preset', `one of ${Object.keys(FORMAT_PRESETS).join(' ')}`, format)
-    }
-    return compile(FORMAT_PRESETS[format])
+    const compiled = COMPILED_PRESETS.get(format)
+    if (compiled !== undefined) return compiled
+    throw formatError('the preset', `one of ${Object.keys(FORMAT_PRESETS).join(' ')}`, format)
   }
   if (typeof format !== 'object' || format === null)
     throw formatError('it', 'an object or the name of a preset', format)

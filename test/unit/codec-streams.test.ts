@@ -1,0 +1,123 @@
+import { Readable, Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { encodeFrame } from 'framewire/codec'
+import { describe, expect, it } from 'vitest'
+import { FrameDecoder, FrameEncoder } from '../../dist/esm/codec/node/index.js'
+
+const words = ['one', '', 'three', 'x'.repeat(70_000), 'é']
+const wire = Buffer.concat(words.map((word) => encodeFrame(word)))
+
+function pieces(bytes: Buffer, step: number): Buffer[] {
+  return Array.from({ length: Math.ceil(bytes.length / step) }, (_, i) =>
+    bytes.subarray(i * step, (i + 1) * step),
+  )
+}
+
+describe('as a Node Transform', () => {
+  it('decodes and encodes what passes through', async () => {
+    const got: string[] = []
+    const decode = new FrameDecoder().toTransform()
+    await pipeline(Readable.from(pieces(wire, 1000)), decode, async (payloads) => {
+      for await (const payload of payloads) got.push(String(payload))
+    })
+    expect(got).toEqual(words)
+
+    const chunks: Buffer[] = []
+    await pipeline(Readable.from(words), new FrameEncoder().toTransform(), async (frames) => {
+      for await (const frame of frames) chunks.push(frame as Buffer)
+    })
+    expect(Buffer.concat(chunks)).toEqual(wire)
+  })
+
+  it('ends with the error of the stream, after the payloads in front of it', async () => {
+    const got: string[] = []
+    const run = (source: Buffer) =>
+      pipeline(
+        Readable.from([source]),
+        new FrameDecoder({ maxFrameLength: 10 }).toTransform(),
+        async (payloads) => {
+          for await (const payload of payloads) got.push(String(payload))
+        },
+      )
+    await expect(run(encodeFrame('hello').subarray(0, 7))).rejects.toMatchObject({
+      code: 'ERR_FRAME_TRUNCATED',
+    })
+    await expect(run(encodeFrame('x'.repeat(11)))).rejects.toMatchObject({ code: 'ERR_FRAME_TOO_LARGE' })
+  })
+
+  it('takes no more chunks while nobody reads', async () => {
+    const decode = new FrameDecoder().toTransform({ readableHighWaterMark: 4, writableHighWaterMark: 64 })
+    const chunk = Buffer.concat(Array.from({ length: 10 }, () => encodeFrame('12345678')))
+    let taken = 0
+    const source = new Readable({
+      read() {
+        taken++
+        this.push(taken > 100 ? null : chunk)
+      },
+      highWaterMark: 1,
+    })
+    source.pipe(decode)
+    await new Promise((resolve) => decode.once('readable', resolve))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(taken).toBeLessThan(10)
+    let count = 0
+    await pipeline(
+      decode,
+      new Writable({
+        objectMode: true,
+        write(_payload, _encoding, done) {
+          count++
+          done()
+        },
+      }),
+    )
+    expect(count).toBe(1000)
+  })
+})
+
+describe('as a web transform', () => {
+  async function collect<T>(stream: ReadableStream<T>): Promise<T[]> {
+    const got: T[] = []
+    for await (const value of stream) got.push(value)
+    return got
+  }
+  const streamOf = <T>(values: Iterable<T>) => ReadableStream.from(values) as unknown as ReadableStream<T>
+
+  it('pipes through the object itself', async () => {
+    const payloads = await collect(streamOf(pieces(wire, 1000)).pipeThrough(new FrameDecoder()))
+    expect(payloads.map(String)).toEqual(words)
+    const frames = await collect(streamOf(words).pipeThrough(new FrameEncoder()))
+    expect(Buffer.concat(frames)).toEqual(wire)
+  })
+
+  it('makes its sides once', () => {
+    const decoder = new FrameDecoder()
+    expect(decoder.readable).toBe(decoder.readable)
+    expect(decoder.writable).toBe(decoder.writable)
+  })
+
+  it('errors with the error of the stream', async () => {
+    const cut = streamOf([encodeFrame('hello').subarray(0, 7)]).pipeThrough(
+      new FrameDecoder().toTransformStream(),
+    )
+    await expect(collect(cut)).rejects.toMatchObject({ code: 'ERR_FRAME_TRUNCATED' })
+    const wrong = streamOf([5 as never]).pipeThrough(new FrameEncoder().toTransformStream())
+    await expect(collect(wrong)).rejects.toMatchObject({ code: 'ERR_FRAME_PAYLOAD_TYPE' })
+  })
+
+  it('takes no more chunks while nobody reads', async () => {
+    let taken = 0
+    const source = new ReadableStream<Buffer>({
+      pull(controller) {
+        taken++
+        controller.enqueue(encodeFrame('x'))
+      },
+    })
+    const payloads = source.pipeThrough(new FrameDecoder())
+    const reader = payloads.getReader()
+    await reader.read()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(taken).toBeLessThan(8)
+    await reader.cancel()
+  })
+})
