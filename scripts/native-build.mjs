@@ -12,10 +12,18 @@ const COMMON = ['-std=c++17', '-g', '-Wall', '-Wextra', '-Wshadow', `-DFRAMEWIRE
 /** The sources that the addon is made of are held to its rules; tests use the standard library as they like. */
 const SHIPPED = ['-fno-exceptions', '-fno-rtti']
 
+const children = new Set()
+// A run that is stopped takes its compilers and fuzzers along.
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
 /** Runs a program and gives back what it printed; its exit code is checked by the caller. */
 export function run(command, args, { show = false, timeout = 600_000 } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], timeout })
+    children.add(child)
     let output = ''
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
@@ -24,7 +32,10 @@ export function run(command, args, { show = false, timeout = 600_000 } = {}) {
       })
     }
     child.on('error', reject)
-    child.on('close', (code, signal) => resolve({ code, signal, output }))
+    child.on('close', (code, signal) => {
+      children.delete(child)
+      resolve({ code, signal, output })
+    })
   })
 }
 

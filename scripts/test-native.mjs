@@ -20,7 +20,7 @@ function sources(folder) {
 }
 
 async function need(header, debianPackage) {
-  if (await hasHeader(compiler, header)) return
+  if (await hasHeader(compiler, header).catch(() => false)) return
   console.error(`${compiler} does not find <${header}>. On Debian: apt-get install g++ ${debianPackage}`)
   process.exit(1)
 }

@@ -118,7 +118,7 @@ bool Reassembly::target(const Limits &limits, size_t slab_room, Target &out) noe
         block_.size - held_; // the block is never larger than the frame, so no byte of the next one gets in
     return true;
   }
-  // A frame that the slab may hold has to have room there for all of it, or it would never be whole.
+  // A frame that the slab may hold gets room for all of it, so that one read can finish it.
   const bool in_slab = wire_ != 0 && !is_large(limits, wire_);
   const size_t least = in_slab ? static_cast<size_t>(wire_) : held_ + 1;
   if (slab_room < least) {
