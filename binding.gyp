@@ -21,23 +21,54 @@
         "native/binding/addon.cc",
         "native/binding/arguments.cc",
         "native/binding/memory.cc",
+        "native/binding/runtime.cc",
         "native/binding/session.cc"
       ],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS"],
-      "cflags_cc": ["-std=c++17", "-O3", "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-Wall", "-Wextra"],
+      "cflags_cc": [
+        "-std=c++17",
+        "-O3",
+        "-fno-exceptions",
+        "-fno-rtti",
+        "-fvisibility=hidden",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-Wall",
+        "-Wextra"
+      ],
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "xcode_settings": {
         "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+        "CLANG_CXX_LIBRARY": "libc++",
         "GCC_ENABLE_CPP_EXCEPTIONS": "NO",
         "GCC_ENABLE_CPP_RTTI": "NO",
         "GCC_OPTIMIZATION_LEVEL": "3",
         "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+        "DEAD_CODE_STRIPPING": "YES",
         "MACOSX_DEPLOYMENT_TARGET": "11.0"
       },
-      "msvs_settings": { "VCCLCompilerTool": { "AdditionalOptions": ["/std:c++17"] } },
+      "msvs_settings": {
+        "VCCLCompilerTool": {
+          "AdditionalOptions": ["/std:c++17", "/utf-8"],
+          "ExceptionHandling": 0,
+          "RuntimeTypeInfo": "false"
+        }
+      },
       "conditions": [
-        ["OS=='linux'", { "ldflags": ["-static-libstdc++", "-static-libgcc", "-Wl,--gc-sections"] }],
+        [
+          "OS=='linux'",
+          {
+            "ldflags": [
+              "-static-libstdc++",
+              "-static-libgcc",
+              "-Wl,--gc-sections",
+              "-Wl,--exclude-libs,ALL",
+              "-Wl,--version-script=<(module_root_dir)/native/binding/exports.map"
+            ]
+          }
+        ],
+        ["OS=='win'", { "defines": ["NOMINMAX", "WIN32_LEAN_AND_MEAN", "_HAS_EXCEPTIONS=0"] }],
         [
           "sanitize!=''",
           {
