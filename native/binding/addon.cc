@@ -363,10 +363,12 @@ Napi::Value error_name(const Napi::CallbackInfo &info) {
   return pair;
 }
 
+void let_go(Napi::Env, Session *state) { state->detach(); }
+
 } // namespace
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new Session(env));
+  env.SetInstanceData<Session, let_go>(new Session(env));
   exports.Set("open", Napi::Function::New<open>(env));
   exports.Set("flush", Napi::Function::New<flush>(env));
   exports.Set("createConfig", Napi::Function::New<create_config>(env));

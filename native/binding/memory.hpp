@@ -13,6 +13,7 @@ namespace framewire {
 class JsMemory final : public MemorySource {
 public:
   void init(Napi::Function allocate) { allocate_ = Napi::Persistent(allocate); }
+  void reset() { allocate_.Reset(); }
   bool acquire(size_t size, Block &out) noexcept override;
   void release(Block &block) noexcept override;
   // The Buffer itself; the block is empty then.

@@ -69,6 +69,7 @@ void Session::open(const Napi::CallbackInfo &info) {
   turn_ = Napi::Persistent(info[1].As<Napi::Function>());
   tables_ = Napi::Persistent(tables);
   hub_ = std::move(hub);
+  open_ = true;
   napi_add_async_cleanup_hook(env_, clean_up, this, &cleanup_);
 }
 
@@ -79,7 +80,19 @@ void Session::clean_up(napi_async_cleanup_hook_handle, void *data) {
 
 void Session::closed(void *data) {
   auto *session = static_cast<Session *>(data);
+  session->open_ = false;
   napi_remove_async_cleanup_hook(session->cleanup_);
+  if (session->detached_) delete session;
+}
+
+void Session::detach() noexcept {
+  detached_ = true;
+  large_.reset();
+  turn_.Reset();
+  tables_.Reset();
+  if (context_ != nullptr) napi_async_destroy(env_, context_);
+  context_ = nullptr;
+  if (!open_) delete this;
 }
 
 void Session::turn(size_t runs, size_t states) noexcept {

@@ -18,6 +18,9 @@ public:
   explicit Session(Napi::Env env) noexcept : env_(env) {}
   ~Session() override;
 
+  // The environment goes down: nothing of it may be touched from now on. Frees itself once the handles have closed.
+  void detach() noexcept;
+
   // (tables, turn, allocate): once.
   void open(const Napi::CallbackInfo &info);
   Hub *hub() noexcept { return hub_.get(); }
@@ -44,6 +47,8 @@ private:
   Napi::FunctionReference turn_;
   napi_async_context context_ = nullptr;
   napi_async_cleanup_hook_handle cleanup_ = nullptr;
+  bool open_ = false; // the hub has handles in the loop
+  bool detached_ = false;
   std::unordered_map<uint32_t, ChannelConfig *> configs_;
   uint32_t next_config_ = 1;
 };

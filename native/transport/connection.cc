@@ -40,13 +40,19 @@ Connection::Connection(Hub &hub, ChannelConfig &config, Listener *listener, bool
 }
 
 Connection::~Connection() {
+  drop_memory();
+  if (fault_ != &exhausted_fault) delete fault_;
+}
+
+void Connection::drop_memory() noexcept {
   while (large_head_ != nullptr) {
     LargeFrame *next = large_head_->next;
     hub_.large().release(large_head_->block);
     delete large_head_;
     large_head_ = next;
   }
-  if (fault_ != &exhausted_fault) delete fault_;
+  reassembly_.reset(limits());
+  if (backlog_ != nullptr) backlog_->queue.truncate(backlog_->in_flight);
 }
 
 void Connection::destroy_closed(Connection *connection) noexcept {
@@ -210,6 +216,9 @@ void Connection::fail(FaultCode code, bool fatal, int system) noexcept {
     close_now();
     return;
   }
+  // The frame at fault is of no use any more.
+  reassembly_.reset(limits());
+  account();
   if (!lingering_) hub_.clock().disarm(read_deadline_);
 }
 

@@ -89,6 +89,8 @@ public:
   void settle() noexcept;
   void on_deadline(DeadlineKind kind) noexcept;
   bool released() const noexcept { return closed_; }
+  // Everything that is not its own: frames nobody will fetch, payloads held, partial frames.
+  void drop_memory() noexcept;
   static void destroy_closed(Connection *connection) noexcept;
   Connection *next_bare = nullptr;
   bool settling = false; // in the hub's list of bare connections
@@ -116,7 +118,7 @@ private:
   static void on_closed(uv_handle_t *handle);
 
   Reassembly::Limits limits() const noexcept;
-  bool plan_read(uv_buf_t &buf) noexcept;
+  FaultCode plan_read(uv_buf_t &buf) noexcept;
   void landed(size_t n) noexcept;
   void landed_slab(size_t n) noexcept;
   bool keep_large(Block &block, size_t start, size_t end) noexcept;
@@ -126,7 +128,7 @@ private:
   void stop_reading() noexcept;
   bool adopt() noexcept;
 
-  bool account() noexcept; // false: over the budget, the fault is told
+  bool account() noexcept; // false: over the budget, and nothing is booked
   void update_read_deadline(bool progressed) noexcept;
   void update_write_deadline() noexcept;
   void disarm_all() noexcept;
@@ -166,6 +168,7 @@ private:
   bool closing_ : 1;    // behind the queue
   bool lingering_ : 1;  // waiting for the peer's end, reading into nowhere
   bool closed_ : 1;
+  FaultCode planned_ = FaultCode::none; // why no memory was given for the read under way
   uint32_t linger_ms_ = 0;
   uint64_t bytes_received_ = 0;
   size_t accounted_ = 0;

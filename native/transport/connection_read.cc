@@ -5,61 +5,51 @@
 
 namespace framewire {
 
-namespace {
-// A read into less than this is not worth its system call: what lies in the slab is delivered first.
-constexpr size_t min_read = 64 * 1024;
-} // namespace
-
-bool Connection::plan_read(uv_buf_t &buf) noexcept {
+// Called by libuv in the middle of its own read: nothing may be stopped, closed or told to the owner from
+// here. Room is there, because `Hub::make_room` comes after every read.
+FaultCode Connection::plan_read(uv_buf_t &buf) noexcept {
   Reassembly::Target target;
-  for (;;) {
-    if (!open_ || fault_ != nullptr || paused_ || closing_ || closed_) return false;
-    if (!reassembly_.target(limits(), hub_.slab_room(), target)) {
-      fail(FaultCode::out_of_memory, false);
-      return false;
-    }
-    bool room = target.own != nullptr ? hub_.run_room()
-                                      : !target.needs_slab && hub_.slab_room() - target.gap >= min_read;
-    if (room && hub_.run_room() && hub_.row_room() > 0) break;
-    hub_.deliver_early(false);
-  }
-  if (!account()) return false;
+  if (!reassembly_.target(limits(), hub_.slab_room(), target) || target.needs_slab)
+    return FaultCode::out_of_memory;
+  if (!account()) return FaultCode::memory_budget;
   own_target_ = target.own != nullptr;
   uint8_t *at = own_target_ ? target.own : hub_.slab_cursor() + target.gap;
   buf = uv_buf_init(reinterpret_cast<char *>(at),
                     static_cast<unsigned>(std::min<size_t>(target.room, 1u << 30)));
-  return true;
+  return FaultCode::none;
 }
 
 void Connection::on_alloc(uv_handle_t *handle, size_t, uv_buf_t *buf) {
   auto *self = static_cast<Connection *>(handle->data);
   if (self->lingering_) {
     // Thrown away, so it may go where nothing lies yet.
-    if (self->hub_.slab_room() == 0) self->hub_.deliver_early(false);
     *buf = uv_buf_init(reinterpret_cast<char *>(self->hub_.slab_cursor()),
-                       static_cast<unsigned>(std::min(self->hub_.slab_room(), min_read)));
+                       static_cast<unsigned>(self->hub_.slab_room()));
     return;
   }
-  if (!self->plan_read(*buf)) *buf = uv_buf_init(nullptr, 0);
+  self->planned_ = self->plan_read(*buf);
+  if (self->planned_ != FaultCode::none) *buf = uv_buf_init(nullptr, 0);
 }
 
-void Connection::on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf) {
+void Connection::on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *) {
   auto *self = static_cast<Connection *>(stream->data);
-  // No memory was given because the connection stopped reading while it was asked for.
-  if (nread == 0 || (nread == UV_ENOBUFS && buf->base == nullptr)) return;
+  if (nread == 0) return;
   if (self->lingering_) {
     if (nread < 0) self->close_now();
-    return;
-  }
-  if (nread < 0)
+  } else if (nread == UV_ENOBUFS && self->planned_ != FaultCode::none) {
+    self->fail(self->planned_, false);
+  } else if (nread < 0) {
     self->read_ended(nread);
-  else
+  } else {
     self->landed(static_cast<size_t>(nread));
+    self->hub_.make_room();
+  }
 }
 
 void Connection::read_bare() noexcept {
   uv_buf_t buf;
-  if (!plan_read(buf)) return;
+  FaultCode planned = plan_read(buf);
+  if (planned != FaultCode::none) return fail(planned, false);
   int64_t n = platform::receive(fd_, reinterpret_cast<uint8_t *>(buf.base), buf.len);
   if (n > 0)
     landed(static_cast<size_t>(n));
@@ -67,6 +57,7 @@ void Connection::read_bare() noexcept {
     read_ended(UV_EOF);
   else if (n != UV_EAGAIN)
     read_ended(n);
+  hub_.make_room();
 }
 
 void Connection::read_ended(int64_t status) noexcept {
@@ -134,7 +125,10 @@ void Connection::landed_slab(size_t n) noexcept {
     case Landed::invalid_length: fail_with(FaultCode::invalid_length, outcome); return;
     case Landed::out_of_memory: fail(FaultCode::out_of_memory, false); return;
     default:
-      if (account()) update_read_deadline(whole);
+      if (account())
+        update_read_deadline(whole);
+      else
+        fail(FaultCode::memory_budget, false);
       return;
     }
   }
@@ -203,13 +197,8 @@ void Connection::resume() noexcept {
 
 bool Connection::account() noexcept {
   size_t now = reassembly_.reserved() + (backlog_ != nullptr ? backlog_->queue.size() : 0);
-  if (now == accounted_) return true;
   Budget &budget = config_.budget;
-  if (now > accounted_ && budget.would_exceed(now - accounted_)) {
-    bool queued = backlog_ != nullptr && !backlog_->queue.empty() && reassembly_.reserved() == 0;
-    fail(FaultCode::memory_budget, queued);
-    return false;
-  }
+  if (now > accounted_ && budget.would_exceed(now - accounted_)) return false;
   budget.held += now;
   budget.held -= accounted_;
   accounted_ = now;

@@ -45,7 +45,8 @@ void Connection::write(const uv_buf_t *bufs, size_t count, size_t total) noexcep
     if (!backlog_->queue.append(bufs[i].base + skip, bufs[i].len - skip, now))
       return fail(FaultCode::out_of_memory, true);
   }
-  if (account()) arm_writer();
+  if (!account()) return fail(FaultCode::memory_budget, true);
+  arm_writer();
 }
 
 void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload, size_t size) noexcept {
@@ -69,7 +70,8 @@ void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload
   if (!backlog_->queue.append(head.base + head_sent, head.len - head_sent, now) ||
       !backlog_->queue.append_held(std::move(payload), sent - head_sent, size, now))
     return fail(FaultCode::out_of_memory, true);
-  if (account()) arm_writer();
+  if (!account()) return fail(FaultCode::memory_budget, true);
+  arm_writer();
 }
 
 void Connection::arm_writer() noexcept {

@@ -204,6 +204,11 @@ void Hub::deliver_early(bool keep_slab) noexcept {
   if (!keep_slab) cursor_ = 0;
 }
 
+void Hub::make_room() noexcept {
+  bool room = slab_room() >= memory_.slab_size / 2 && runs_ < memory_.max_runs && rows_ < memory_.max_rows;
+  if (!room) deliver_early(false);
+}
+
 // One call over to the owner, and one back for everything it wants written.
 void Hub::cross(size_t states) noexcept {
   size_t runs = runs_;
@@ -289,7 +294,11 @@ void Hub::close(void (*done)(void *), void *context) noexcept {
   memory_.control[control_segments] = 0;
   for (Listener *listener = listeners_; listener != nullptr; listener = listener->next) listener->close();
   for (size_t i = 0; i < slots_used_; i++)
-    if (slots_[i] != nullptr) slots_[i]->destroy();
+    if (slots_[i] != nullptr) {
+      slots_[i]->destroy();
+      // The owner's memory may be gone before the handles have closed.
+      slots_[i]->drop_memory();
+    }
   // The idle handle turns over until everything has reported back.
   uv_idle_start(&idle_, [](uv_idle_t *idle) { static_cast<Hub *>(idle->data)->drain(); });
   uv_ref(reinterpret_cast<uv_handle_t *>(&idle_));

@@ -136,13 +136,15 @@ public:
   // The connection has a bare descriptor and wants to be asked again when the turn is over.
   void settle_later(Connection *connection) noexcept;
 
+  // After every read, so that the next one finds half of the slab and a row free: where memory is asked for, nothing
+  // can be delivered.
+  void make_room() noexcept;
   size_t slab_room() const noexcept { return memory_.slab_size - cursor_; }
   uint8_t *slab_cursor() noexcept { return memory_.slab + cursor_; }
   size_t cursor() const noexcept { return cursor_; }
   void advance(size_t bytes) noexcept { cursor_ += bytes; }
   FrameRow *row_cursor() noexcept { return memory_.rows + rows_; }
   size_t row_room() const noexcept { return memory_.max_rows - rows_; }
-  bool run_room() const noexcept { return runs_ < memory_.max_runs; }
   void add_run(const FrameRun &run) noexcept;
   void add_rows(uint32_t slot, size_t count) noexcept;
   // Delivers the rows now, from inside a read. `keep_slab`: bytes behind the rows are still needed.

@@ -119,6 +119,18 @@ void WriteQueue::consume(size_t size) noexcept {
   }
 }
 
+void WriteQueue::truncate(size_t size) noexcept {
+  if (size == 0) return clear();
+  // A write request is never longer than the chunk in front.
+  while (head_->next != nullptr) {
+    Chunk *next = head_->next;
+    head_->next = next->next;
+    free_chunk(next);
+  }
+  tail_ = head_;
+  size_ = head_->size - head_->offset;
+}
+
 void WriteQueue::clear() noexcept {
   while (head_ != nullptr) {
     Chunk *next = head_->next;

@@ -42,6 +42,8 @@ public:
   bool front(uv_buf_t &buf, bool &lost) noexcept;
   // Takes `size` bytes off the front.
   void consume(size_t size) noexcept;
+  // Forgets everything behind the first `size` bytes, which a write request may still be using.
+  void truncate(size_t size) noexcept;
   void clear() noexcept;
 
 private:
