@@ -1,0 +1,223 @@
+/**
+ * One connection of a client, made again whenever it is lost. Requests go out in order and replies come in the same
+ * order; that order is all that matches them. Knows one channel and what waits on it, not the other lanes.
+ */
+import type { FrameBatch } from '../codec/batch.js'
+import { publish } from '../connection/diagnostics.js'
+import { FrameError } from '../errors.js'
+import type { Channel, ChannelEvents } from '../transport/contract.js'
+import { BackOff, type BackOffOptions } from './back-off.js'
+import { type Dial, dial } from './dial.js'
+import type { Pending } from './pending.js'
+import { Ring } from './ring.js'
+
+/** What a lane tells its client. */
+export interface LaneOwner {
+  onLaneUp(lane: Lane, channel: Channel): void
+  onLaneDown(lane: Lane, connectionId: number, error: Error): void
+  onLaneFailed(lane: Lane, error: Error): void
+  onReconnecting(lane: Lane, attempt: number, delay: number, error: Error): void
+  /** The lane is closed for good. */
+  onLaneClosed(lane: Lane): void
+  onReply(late: boolean): void
+}
+
+export class Lane implements ChannelEvents {
+  readonly #dial: Dial
+  readonly #owner: LaneOwner
+  readonly #backOff: BackOff | undefined
+  readonly #attempt = new AbortController()
+  #channel: Channel | undefined
+  #waiting = new Ring<Pending>()
+  #timer: NodeJS.Timeout | undefined
+  #referenced = true
+  /** What the connection will be said to have been lost for. */
+  #cause: Error | undefined
+  #closing = false
+  #closed = false
+
+  constructor(to: Dial, backOff: BackOffOptions | undefined, owner: LaneOwner) {
+    this.#dial = to
+    this.#owner = owner
+    this.#backOff = backOff === undefined ? undefined : new BackOff(backOff)
+  }
+
+  /** A frame can be sent. */
+  get up(): boolean {
+    return this.#channel?.writable === true && !this.#closing
+  }
+
+  /** No connection is there, and none will be. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Requests whose reply has not come. */
+  get outstanding(): number {
+    return this.#waiting.length
+  }
+
+  /** Connects; may fail and be tried again without the caller noticing. */
+  open(): void {
+    const signal = this.#attempt.signal
+    dial(this.#dial, signal, (channel) => this.#adopt(channel)).catch((error: Error) => {
+      if (signal.aborted) return this.#end()
+      this.#owner.onLaneFailed(this, error)
+      this.#retry(error)
+    })
+  }
+
+  /**
+   * Sends a request (or, without `pending`, a frame nobody answers). False: the connection is gone, nothing was sent.
+   * @throws what `Connection.send` throws; nothing was sent.
+   */
+  send(payload: unknown, pending: Pending | undefined): boolean {
+    const channel = this.#channel
+    if (channel === undefined || this.#closing) return false
+    const start = channel.acceptedBytes
+    channel.send(payload as Uint8Array)
+    if (channel.acceptedBytes === start) return false
+    if (pending !== undefined) {
+      pending.start = start
+      this.#waiting.push(pending)
+    }
+    return true
+  }
+
+  /** Rejects requests that are overdue; returns the earliest deadline that is left. */
+  sweep(now: number, expire: (pending: Pending) => void): number {
+    let next = Infinity
+    for (let i = 0; i < this.#waiting.length; i++) {
+      const pending = this.#waiting.at(i)
+      if (pending.settled) continue
+      if (pending.deadline <= now) expire(pending)
+      else if (pending.deadline < next) next = pending.deadline
+    }
+    return next
+  }
+
+  /** Takes nothing more and closes once what was sent is answered. */
+  finish(): void {
+    this.#closing = true
+    if (this.#channel === undefined || this.#waiting.length === 0) this.destroy(new FrameError('ERR_FRAME_CLOSED'), true)
+  }
+
+  /** Closes for good. What waits is rejected with `error` as the cause; `gently`: what is queued is still written. */
+  destroy(error: Error, gently = false): void {
+    this.#closing = true
+    this.#cause ??= error
+    clearTimeout(this.#timer)
+    this.#attempt.abort(error)
+    const channel = this.#channel
+    if (channel === undefined) this.#end()
+    else if (gently) channel.close({ ms: 0 })
+    else channel.destroy()
+  }
+
+  ref(): void {
+    this.#referenced = true
+    this.#channel?.ref()
+    this.#timer?.ref()
+  }
+
+  unref(): void {
+    this.#referenced = false
+    this.#channel?.unref()
+    this.#timer?.unref()
+  }
+
+  // --- ChannelEvents -------------------------------------------------------------------------------------------
+
+  onBatch(batch: FrameBatch): void {
+    const { decode } = this.#dial.serialization
+    for (let i = 0; i < batch.length; i++) {
+      const pending = this.#waiting.shift()
+      const late = pending === undefined || pending.settled
+      this.#owner.onReply(late)
+      if (late) continue
+      try {
+        pending.resolve(decode === undefined ? batch.copy(i) : decode(batch, i))
+      } catch (error) {
+        pending.reject(error)
+      }
+    }
+    if (this.#closing && this.#waiting.length === 0) this.#channel?.close({ ms: 0 })
+  }
+
+  /** A peer that has ended its side answers nothing any more. */
+  onEnd(): void {
+    this.#channel?.destroy()
+  }
+
+  onDrain(): void {}
+
+  onWritten(): void {}
+
+  onFault(error: FrameError, lost: boolean): void {
+    this.#cause ??= error
+    publish('framewire:error', () => ({ connectionId: this.#channel?.id, error }))
+    if (!lost) this.#channel?.destroy()
+  }
+
+  onClose(): void {
+    const channel = this.#channel
+    if (channel === undefined) return
+    this.#channel = undefined
+    const cause = this.#cause
+    this.#cause = undefined
+    const waiting = this.#waiting
+    this.#waiting = new Ring()
+    for (let i = 0; i < waiting.length; i++) {
+      const pending = waiting.at(i)
+      const neverWritten = pending.start >= channel.writtenBytes
+      pending.reject(lostError(channel.id, neverWritten, cause))
+    }
+    const error = cause ?? lostError(channel.id, undefined, undefined)
+    this.#owner.onLaneDown(this, channel.id, error)
+    if (this.#closing) this.#end()
+    else this.#retry(error)
+  }
+
+  // --- connecting ----------------------------------------------------------------------------------------------
+
+  #adopt(channel: Channel): void {
+    if (this.#closing) {
+      channel.events = this
+      channel.destroy()
+      return
+    }
+    this.#channel = channel
+    channel.events = this
+    this.#backOff?.reset()
+    if (!this.#referenced) channel.unref()
+    publish('framewire:connection', () => ({ connectionId: channel.id }))
+    this.#owner.onLaneUp(this, channel)
+  }
+
+  #retry(error: Error): void {
+    const backOff = this.#backOff
+    if (this.#closing || backOff === undefined) {
+      this.#end()
+      return
+    }
+    const delay = backOff.next()
+    this.#timer = setTimeout(() => this.open(), delay)
+    if (!this.#referenced) this.#timer.unref()
+    this.#owner.onReconnecting(this, backOff.attempt, delay, error)
+  }
+
+  #end(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#owner.onLaneClosed(this)
+  }
+}
+
+/** `ERR_FRAME_CONNECTION_LOST`; `neverWritten` true means that the request is safe to send again. */
+export function lostError(
+  connectionId: number | undefined,
+  neverWritten: boolean | undefined,
+  cause: Error | undefined,
+): FrameError {
+  return new FrameError('ERR_FRAME_CONNECTION_LOST', { connectionId, neverWritten, cause })
+}

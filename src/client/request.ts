@@ -1,0 +1,109 @@
+/** One connection, one frame each way, close. Knows one request, not how connections are kept. */
+import type { FrameBatch } from '../codec/batch.js'
+import { FrameError } from '../errors.js'
+import { msOption, optionsObject, signalOption } from '../options.js'
+import type { Channel, ChannelEvents } from '../transport/contract.js'
+import { type Dial, dial } from './dial.js'
+import { lostError } from './lane.js'
+import type { RequestOptions } from './types.js'
+
+/** Default of `timeout`, ms. */
+const REQUEST_TIMEOUT_MS = 30_000
+
+export async function requestOnce(to: Dial, payload: unknown, given: RequestOptions | undefined): Promise<unknown> {
+  const options = optionsObject<RequestOptions>(given)
+  const timeout = msOption('timeout', options.timeout, REQUEST_TIMEOUT_MS)
+  const signals = [to.signal, signalOption(options.signal)].filter((signal) => signal !== undefined)
+  const { encode } = to.serialization
+  const encoded = encode === undefined ? payload : encode(payload)
+  const limit = new AbortController()
+  const timer = timeout > 0 ? setTimeout(() => limit.abort(), timeout) : undefined
+  const signal = AbortSignal.any([limit.signal, ...signals])
+  let exchange: OneExchange | undefined
+  try {
+    exchange = await dial(to, signal, (channel) => new OneExchange(to, channel, signal))
+    return await exchange.run(encoded)
+  } catch (error) {
+    if (!limit.signal.aborted) throw error
+    const neverWritten = exchange === undefined || exchange.neverWritten
+    throw new FrameError('ERR_FRAME_REQUEST_TIMEOUT', { limit: timeout, neverWritten })
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+class OneExchange implements ChannelEvents {
+  readonly #dial: Dial
+  readonly #channel: Channel
+  readonly #signal: AbortSignal
+  #resolve!: (value: unknown) => void
+  #reject!: (reason: unknown) => void
+  #fault: Error | undefined
+  readonly #reply = new Promise<unknown>((resolve, reject) => {
+    this.#resolve = resolve
+    this.#reject = reject
+  })
+
+  constructor(to: Dial, channel: Channel, signal: AbortSignal) {
+    this.#dial = to
+    this.#channel = channel
+    this.#signal = signal
+    channel.events = this
+  }
+
+  /** Not a byte of the request was written; exact once the channel is closed. */
+  get neverWritten(): boolean {
+    return this.#channel.writtenBytes === 0
+  }
+
+  async run(payload: unknown): Promise<unknown> {
+    const onAbort = () => this.#giveUp(this.#signal.reason)
+    try {
+      this.#channel.send(payload as Uint8Array)
+    } catch (error) {
+      this.#giveUp(error)
+    }
+    this.#signal.addEventListener('abort', onAbort, { once: true })
+    if (this.#signal.aborted) onAbort()
+    try {
+      return await this.#reply
+    } finally {
+      this.#signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #giveUp(reason: unknown): void {
+    this.#reject(reason)
+    this.#channel.destroy()
+  }
+
+  onBatch(batch: FrameBatch): void {
+    const { decode } = this.#dial.serialization
+    try {
+      this.#resolve(decode === undefined ? batch.copy(0) : decode(batch, 0))
+    } catch (error) {
+      this.#reject(error)
+    }
+    this.#channel.close({ ms: 0 })
+  }
+
+  /** The peer has closed without a reply. */
+  onEnd(): void {
+    this.#channel.destroy()
+  }
+
+  onDrain(): void {}
+
+  onWritten(): void {}
+
+  onFault(error: FrameError, lost: boolean): void {
+    this.#fault ??= error
+    if (lost) return
+    // Of the protocol, so that trying again gives the same.
+    this.#giveUp(error)
+  }
+
+  onClose(): void {
+    this.#reject(lostError(this.#channel.id, this.neverWritten, this.#fault))
+  }
+}

@@ -1,0 +1,52 @@
+/** Public names of the server, and the functions that make one. */
+import type { CustomSerialization } from '../codec/serialization.js'
+import type { Connection } from '../connection/index.js'
+import { functionOption } from '../options.js'
+import { Server } from './server.js'
+import type { ServerOptions } from './types.js'
+
+export { RequestContext } from './context.js'
+export { Server } from './server.js'
+export type {
+  DropInfo,
+  ErrorReply,
+  ListenOptions,
+  RequestHandler,
+  ServerEvents,
+  ServerOptions,
+  ServerStats,
+} from './types.js'
+export type { SocketOwner, SocketPathOptions } from './unix-path.js'
+
+type OnConnection<In, Out> = (connection: Connection<In, Out>) => void
+type Bytes = Uint8Array | string
+
+/**
+ * Makes a server; {@link Server.listen} starts it. `onConnection` is a listener of 'connection'.
+ * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`, `ERR_FRAME_FORMAT_INVALID`, naming the option.
+ */
+export function createServer(
+  options?: ServerOptions<Buffer, Bytes> & { readonly serialization?: 'buffer' },
+  onConnection?: OnConnection<Buffer, Bytes>,
+): Server<Buffer, Bytes>
+export function createServer(
+  options: ServerOptions<string, Bytes> & { readonly serialization: 'text' },
+  onConnection?: OnConnection<string, Bytes>,
+): Server<string, Bytes>
+export function createServer<In = unknown, Out = unknown>(
+  options: ServerOptions<In, Out> & { readonly serialization: 'json' },
+  onConnection?: OnConnection<In, Out>,
+): Server<In, Out>
+export function createServer<T>(
+  options: ServerOptions<T, T> & { readonly serialization: CustomSerialization<T> },
+  onConnection?: OnConnection<T, T>,
+): Server<T, T>
+export function createServer<In, Out>(
+  options: ServerOptions<In, Out> = {},
+  onConnection?: OnConnection<In, Out>,
+): Server<In, Out> {
+  const server = new Server<In, Out>(options)
+  const listener = functionOption('onConnection', onConnection)
+  if (listener !== undefined) server.on('connection', listener)
+  return server
+}

@@ -1,0 +1,119 @@
+/**
+ * One frame, one reply, and a close that lets the reply arrive: the exchange for short-lived clients. Whatever
+ * happens the client is answered, and a client that does not wait for it is no error. Knows the order of that, not
+ * the texts.
+ */
+import type { FrameBatch } from '../codec/batch.js'
+import { FrameError } from '../errors.js'
+import { ACCEPTED, HEADER_MISSING, refusal } from './refusals.js'
+import { isThenable, LINGER, Session } from './session.js'
+
+export class OnceSession extends Session {
+  /** The frame arrived, or the client was refused: bytes behind that are nobody's, and deadlines are over. */
+  #taken = false
+  /** A handler is at work. */
+  #pending = false
+
+  override batch(batch: FrameBatch): void {
+    if (this.#taken) return
+    this.#taken = true
+    const { onRequest } = this.host
+    if (onRequest === undefined) {
+      this.#close(ACCEPTED)
+      return
+    }
+    let payload: never
+    try {
+      payload = this.decode(batch, 0)
+    } catch (error) {
+      this.#taken = false
+      this.fail(error as FrameError)
+      return
+    }
+    this.host.totals.requests++
+    let result: unknown
+    try {
+      result = onRequest(payload, this.context)
+    } catch (cause) {
+      this.#refuse(this.handlerFailed(cause))
+      return
+    }
+    if (isThenable(result)) this.#await(result)
+    else this.#answer(result)
+  }
+
+  override ended(): boolean {
+    if (this.#taken) return true
+    this.#taken = true
+    if (this.host.errorReply === undefined) this.#close(HEADER_MISSING)
+    else this.#refuse(new FrameError('ERR_FRAME_TRUNCATED', { received: 0, connectionId: this.id }))
+    return true
+  }
+
+  override faulted(error: FrameError, lost: boolean): boolean {
+    if (this.#taken) return true
+    this.#taken = true
+    this.countFault(lost)
+    if (!lost) this.#refuse(error)
+    return true
+  }
+
+  /** Served to its end, which its deadlines bound: whoever was accepted is not refused for being late. */
+  override finish(): void {}
+
+  override onFault(error: FrameError, lost: boolean): void {
+    if (!this.#taken) super.onFault(error, lost)
+  }
+
+  override closed(): void {
+    if (this.#pending) this.host.totals.pendingRequests--
+    this.#pending = false
+    super.closed()
+  }
+
+  #await(result: PromiseLike<unknown>): void {
+    this.#pending = true
+    this.host.totals.pendingRequests++
+    this.pauseReading()
+    result.then(
+      (reply) => {
+        if (this.#handled()) this.#answer(reply)
+      },
+      (cause) => {
+        const error = this.handlerFailed(cause)
+        if (this.#handled()) this.#refuse(error)
+      },
+    )
+  }
+
+  /** The handler has finished. False when nobody is there any more. */
+  #handled(): boolean {
+    const waited = this.#pending
+    if (waited) this.host.totals.pendingRequests--
+    this.#pending = false
+    return waited
+  }
+
+  #answer(reply: unknown): void {
+    if (reply !== undefined) {
+      try {
+        this.reply(reply)
+      } catch (cause) {
+        this.#refuse(this.handlerFailed(cause))
+        return
+      }
+    }
+    this.channel.close(LINGER)
+  }
+
+  #refuse(error: FrameError): void {
+    if (this.host.errorReply === undefined) this.channel.send(refusal(error))
+    else this.sendErrorReply(error)
+    this.channel.close(LINGER)
+  }
+
+  #close(text: string): void {
+    this.channel.send(text)
+    this.channel.close(LINGER)
+  }
+}

@@ -1,0 +1,380 @@
+/**
+ * Server: listens, makes a session for every connection, counts, and closes. Knows where to listen and who is there;
+ * what is said on a connection is its session's.
+ */
+import cluster from 'node:cluster'
+import { hasSubscribers } from 'node:diagnostics_channel'
+import { EventEmitter } from 'node:events'
+import { publish } from '../connection/diagnostics.js'
+import type { Connection } from '../connection/index.js'
+import { FrameError } from '../errors.js'
+import { msOption, optionsObject } from '../options.js'
+import { chooseTransport } from '../transport/choose.js'
+import type { Address, Channel, Listener, ListenerConfig, ListenerEvents, ListenTarget, Transport } from '../transport/contract.js'
+import { type ResolvedListen, resolveListen } from './listen-options.js'
+import { OnceSession } from './once-session.js'
+import { PlainSession } from './plain-session.js'
+import { type ResolvedServerOptions, resolveServerOptions } from './server-options.js'
+import type { Session, SessionHost } from './session.js'
+import { SessionList } from './session-list.js'
+import { StreamSession } from './stream-session.js'
+import type { DropInfo, ListenOptions, ServerEvents, ServerOptions, ServerStats } from './types.js'
+import { checkPathLength, isNamespaceName, SocketPath } from './unix-path.js'
+
+/** Default of `close({ timeout })`, ms. */
+const CLOSE_TIMEOUT_MS = 5000
+
+type State = 'new' | 'starting' | 'listening' | 'closing' | 'closed'
+
+/**
+ * Takes connections on a unix socket or a TCP port. Made by {@link createServer}; it lives from `listen` to `close`,
+ * once.
+ */
+export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter {
+  readonly #options: ResolvedServerOptions
+  readonly #host: SessionHost
+  readonly #makeSession: (channel: Channel) => Session
+  readonly #sessions = new SessionList()
+  readonly #totals = {
+    accepted: 0,
+    dropped: 0,
+    framesReceived: 0,
+    bytesReceived: 0,
+    framesSent: 0,
+    bytesSent: 0,
+    requests: 0,
+    pendingRequests: 0,
+    faults: 0,
+    handlerFailures: 0,
+  }
+  #state: State = 'new'
+  #starting: Promise<unknown> | undefined
+  #closing: Promise<void> | undefined
+  #onIdle: (() => void) | undefined
+  #transport: Transport | undefined
+  #listener: Listener | undefined
+  #address: Address | null = null
+  #path: SocketPath | undefined
+  #referenced = true
+
+  /** @internal */
+  constructor(options: ServerOptions<In, Out>) {
+    super()
+    this.#options = resolveServerOptions(options)
+    const { serialization, onRequest, errorReply, maxPendingRequests, exchange } = this.#options
+    const host: SessionHost = {
+      serialization,
+      onRequest,
+      errorReply,
+      maxPendingRequests,
+      totals: this.#totals,
+      onSessionClosed: (session) => this.#forget(session),
+      onHandlerFailure: (error, session) => this.#tellFailure(error, session),
+    }
+    this.#host = host
+    if (exchange === 'once') this.#makeSession = (channel) => new OnceSession(host, channel)
+    else if (onRequest !== undefined) this.#makeSession = (channel) => new StreamSession(host, channel)
+    else this.#makeSession = (channel) => new PlainSession(host, channel)
+  }
+
+  /**
+   * Starts listening. A string is the path of a unix socket, a number a TCP port.
+   *
+   * A socket file that a killed server left behind is replaced; a live server's is not, nor anything that is no
+   * socket. The file has its mode and owner before anyone can connect. A `node:cluster` worker leaves all that to the
+   * primary, which shares the path between the workers.
+   * @returns where it listens, with the port the system chose.
+   * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`; {@link FrameError} `ERR_FRAME_ALREADY_LISTENING`, `ERR_FRAME_CLOSED`,
+   * `ERR_FRAME_PATH_TOO_LONG`, `ERR_FRAME_PATH_NOT_SOCKET`, `ERR_FRAME_BACKEND_UNAVAILABLE`,
+   * `ERR_FRAME_BACKEND_UNSUPPORTED`; the system's `EADDRINUSE`, `EACCES` and so on. After an error it can be tried again.
+   */
+  async listen(where: string | number | ListenOptions): Promise<Address> {
+    const listen = resolveListen(where)
+    if (this.#state === 'starting' || this.#state === 'listening') throw new FrameError('ERR_FRAME_ALREADY_LISTENING')
+    if (this.#state !== 'new') throw closedError()
+    listen.signal?.throwIfAborted()
+    this.#state = 'starting'
+    const starting = this.#start(listen)
+    this.#starting = starting.catch(() => undefined)
+    try {
+      await starting
+    } catch (error) {
+      if (this.#state === 'starting') this.#state = 'new'
+      throw error
+    }
+    if (this.#state !== 'starting') throw closedError()
+    this.#state = 'listening'
+    this.#closeOnAbort(listen.signal)
+    this.emit('listening')
+    return this.#address!
+  }
+
+  /** Where the server listens; null while it does not. */
+  address(): Address | null {
+    return this.#address
+  }
+
+  /** Open connections. Iterating makes the Connection objects that nobody has asked for yet. */
+  get connections(): Iterable<Connection<In, Out>> & { readonly size: number } {
+    const connectionCount = () => this.#connectionCount()
+    const listener = this.#listener
+    const sessions = this.#sessions
+    return {
+      get size() {
+        return connectionCount()
+      },
+      *[Symbol.iterator]() {
+        listener?.announceAll?.()
+        for (const session of sessions) yield session.connection as unknown as Connection<In, Out>
+      },
+    }
+  }
+
+  /** Counters since the server was made. */
+  stats(): ServerStats {
+    const stats = {
+      backend: this.#transport?.name ?? null,
+      connections: this.#connectionCount(),
+      ...this.#totals,
+      heldBytes: this.#listener?.heldBytes ?? 0,
+    }
+    for (const { channel } of this.#sessions) addCounters(stats, channel)
+    return stats
+  }
+
+  /**
+   * Stops accepting and lets what is in flight finish: requests that were read get their replies, other connections
+   * are ended from our side; whatever is still open after `timeout` ms (default 5,000) is closed at once. Settles when
+   * the server and all its connections are closed. The socket file is removed if it still is this server's.
+   */
+  close(options: { readonly timeout?: number } = {}): Promise<void> {
+    const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
+    this.#closing ??= this.#close(timeout)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Lets the process live while the server listens (the default). */
+  ref(): this {
+    this.#referenced = true
+    this.#listener?.ref()
+    return this
+  }
+
+  /** Lets the process end although the server listens. */
+  unref(): this {
+    this.#referenced = false
+    this.#listener?.unref()
+    return this
+  }
+
+  override on<E extends keyof ServerEvents<In, Out>>(
+    event: E,
+    listener: (...args: ServerEvents<In, Out>[E]) => void,
+  ): this {
+    return super.on(event, listener)
+  }
+
+  override once<E extends keyof ServerEvents<In, Out>>(
+    event: E,
+    listener: (...args: ServerEvents<In, Out>[E]) => void,
+  ): this {
+    return super.once(event, listener)
+  }
+
+  override off<E extends keyof ServerEvents<In, Out>>(
+    event: E,
+    listener: (...args: ServerEvents<In, Out>[E]) => void,
+  ): this {
+    return super.off(event, listener)
+  }
+
+  // --- listening -------------------------------------------------------------------------------------------------
+
+  async #start({ target, socket }: ResolvedListen): Promise<void> {
+    const { allowPeer, tls, backend } = this.#options
+    if (allowPeer !== undefined && target.kind === 'port') {
+      throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
+        message: 'allowPeer knows peers of unix sockets only, not of TCP connections',
+      })
+    }
+    const transport = chooseTransport(backend, { tls: tls !== undefined, peer: allowPeer !== undefined })
+    this.#transport = transport
+    // A cluster's primary binds for its workers, who must all name the same path.
+    const shared = cluster.isWorker === true && transport.name === 'js'
+    if (target.kind === 'path' && !isNamespaceName(target.path) && !shared) {
+      await this.#listenAtPath(transport, target, socket)
+    } else {
+      if (target.kind === 'path') checkPathLength(target.path)
+      this.#listener = await transport.listen(target, this.#listenerConfig(), this.#listenerEvents())
+      this.#address = this.#listener.address
+    }
+    if (!this.#referenced) this.#listener?.unref()
+  }
+
+  async #listenAtPath(
+    transport: Transport,
+    target: ListenTarget & { readonly kind: 'path' },
+    socket: ResolvedListen['socket'],
+  ): Promise<void> {
+    const path = await SocketPath.prepare(target.path, socket)
+    let listener: Listener | undefined
+    try {
+      const events = this.#listenerEvents()
+      listener = await transport.listen({ ...target, path: path.bindPath }, this.#listenerConfig(), events)
+      await path.publish()
+    } catch (error) {
+      await listener?.close()
+      await path.abandon()
+      throw error
+    }
+    this.#listener = listener
+    this.#path = path
+    this.#address = { path: target.path }
+  }
+
+  /** A server that only answers requests is told of a connection together with its first request. */
+  #listenerConfig(): ListenerConfig {
+    const { exchange, onRequest, listener } = this.#options
+    const answers = exchange === 'once' || onRequest !== undefined
+    const watched = this.listenerCount('connection') > 0 || hasSubscribers('framewire:connection')
+    return { ...listener, lazy: answers && !watched }
+  }
+
+  #listenerEvents(): ListenerEvents {
+    return {
+      onChannel: (channel) => this.#accept(channel),
+      onDrop: (reason, count) => this.#drop({ reason, count }),
+      onError: (error) => this.#tell(error, undefined),
+    }
+  }
+
+  #closeOnAbort(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return
+    const onAbort = () => {
+      this.close().catch((error: Error) => this.#tell(error, undefined))
+    }
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+    this.once('close', () => signal.removeEventListener('abort', onAbort))
+  }
+
+  // --- connections -----------------------------------------------------------------------------------------------
+
+  #accept(channel: Channel): boolean {
+    const { allowPeer } = this.#options
+    if (allowPeer !== undefined && !this.#allowed(channel, allowPeer)) return false
+    const session = this.#makeSession(channel)
+    this.#sessions.add(session)
+    this.#totals.accepted++
+    publish('framewire:connection', () => ({ server: this, connection: session.connection }))
+    if (this.listenerCount('connection') > 0) {
+      const { connection } = session
+      guarded(() => this.emit('connection', connection))
+    }
+    // Accepted in the turn in which the server was closed, or put off until now.
+    if (this.#state === 'closing') session.finish()
+    return true
+  }
+
+  #allowed(channel: Channel, allowPeer: NonNullable<ResolvedServerOptions['allowPeer']>): boolean {
+    const { peer } = channel
+    let allowed = false
+    try {
+      allowed = peer !== null && allowPeer(peer) === true
+    } catch (cause) {
+      // Who cannot be judged stays outside.
+      this.#tell(new FrameError('ERR_FRAME_PEER_REFUSED', { message: 'allowPeer threw', cause }), undefined)
+    }
+    if (!allowed) this.#drop({ reason: 'peer', count: 1, peer })
+    return allowed
+  }
+
+  #drop(info: DropInfo): void {
+    this.#totals.dropped += info.count
+    publish('framewire:drop', () => ({ server: this, ...info }))
+    guarded(() => this.emit('drop', info))
+  }
+
+  #forget(session: Session): void {
+    this.#sessions.remove(session)
+    addCounters(this.#totals, session.channel)
+    if (this.#sessions.size === 0 && this.#onIdle !== undefined) this.#onIdle()
+  }
+
+  #tellFailure(error: Error, session: Session): void {
+    publish('framewire:error', () => ({ server: this, connection: session.connection, error }))
+    if (this.listenerCount('error') > 0) this.#tell(error, session.connection)
+  }
+
+  #tell(error: Error, connection: Connection<never, never> | undefined): void {
+    if (this.listenerCount('error') > 0) guarded(() => this.emit('error', error, connection))
+  }
+
+  #connectionCount(): number {
+    return this.#listener?.connectionCount ?? this.#sessions.size
+  }
+
+  // --- closing ---------------------------------------------------------------------------------------------------
+
+  async #close(timeout: number): Promise<void> {
+    const wasStarting = this.#starting
+    this.#state = 'closing'
+    await wasStarting
+    const listener = this.#listener
+    // While we still listen, so that nobody takes the path in between.
+    await this.#path?.release()
+    listener?.announceAll?.()
+    await listener?.close()
+    for (const session of this.#sessions) session.finish()
+    await this.#allClosed(timeout)
+    this.#state = 'closed'
+    this.#address = null
+    this.emit('close')
+  }
+
+  #allClosed(timeout: number): Promise<void> {
+    if (this.#sessions.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        for (const session of this.#sessions) session.channel.destroy()
+      }, timeout)
+      this.#onIdle = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+}
+
+interface Counters {
+  framesReceived: number
+  bytesReceived: number
+  framesSent: number
+  bytesSent: number
+}
+
+function addCounters(counters: Counters, channel: Channel): void {
+  counters.framesReceived += channel.framesReceived
+  counters.bytesReceived += channel.bytesReceived
+  counters.framesSent += channel.framesSent
+  counters.bytesSent += channel.writtenBytes
+}
+
+function closedError(): FrameError {
+  return new FrameError('ERR_FRAME_CLOSED', { message: 'The server is closed; make a new one to listen again' })
+}
+
+/** Runs a listener of the user: what it throws reaches `uncaughtException` and does not disturb the transport. */
+function guarded(callback: () => unknown): void {
+  try {
+    callback()
+  } catch (error) {
+    process.nextTick(() => {
+      throw error
+    })
+  }
+}

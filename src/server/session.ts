@@ -1,0 +1,234 @@
+/**
+ * Session: one accepted connection as its server sees it. It listens to the channel by itself and makes the public
+ * Connection only when somebody wants it: a request that is answered costs no more objects than it needs. Knows
+ * lifetimes; what is done with frames is its subclasses'.
+ */
+import type { FrameBatch } from '../codec/batch.js'
+import { publish } from '../connection/diagnostics.js'
+import { Connection } from '../connection/index.js'
+import type { ConnectionPolicy, ConnectionSerialization } from '../connection/types.js'
+import { FrameError } from '../errors.js'
+import type { Channel, ChannelEvents, PeerCredentials } from '../transport/contract.js'
+import { RequestContext } from './context.js'
+import type { ErrorReply, RequestHandler } from './types.js'
+
+/** How long a connection that is closed reads on, so that the peer gets to read what it was told, ms. */
+export const LINGER = Object.freeze({ ms: 1000 })
+
+/** What sessions of one server share. */
+export interface SessionHost {
+  readonly serialization: ConnectionSerialization
+  readonly onRequest: RequestHandler<never, unknown> | undefined
+  readonly errorReply: ErrorReply | undefined
+  readonly maxPendingRequests: number
+  readonly totals: SessionTotals
+  /** The session's channel is closed. */
+  onSessionClosed(session: Session): void
+  /** A handler, or a callback beside it, failed; whoever listens to the server's 'error' is told. */
+  onHandlerFailure(error: Error, session: Session): void
+}
+
+/** Counted by sessions as it happens. */
+export interface SessionTotals {
+  requests: number
+  pendingRequests: number
+  faults: number
+  handlerFailures: number
+}
+
+export abstract class Session implements ChannelEvents {
+  readonly channel: Channel
+  /** Neighbours in the server's list of sessions. */
+  previous: Session | undefined = undefined
+  next: Session | undefined = undefined
+  protected readonly host: SessionHost
+  #connection: Connection<never, never> | undefined = undefined
+  #context: RequestContext | undefined = undefined
+  #abort: AbortController | undefined = undefined
+  #closed = false
+
+  constructor(host: SessionHost, channel: Channel) {
+    this.host = host
+    this.channel = channel
+    channel.events = this
+  }
+
+  get id(): number {
+    return this.channel.id
+  }
+
+  get peer(): PeerCredentials | null {
+    return this.channel.peer
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.channel.remoteAddress
+  }
+
+  /** The public face. From now on the channel speaks to it, and it to us. */
+  get connection(): Connection<never, never> {
+    if (this.#connection === undefined) {
+      const { serialization } = this.host
+      this.#connection = new Connection<never, never>(this.channel, { serialization, policy: new SessionPolicy(this) })
+      this.onConnectionMade(this.#connection)
+    }
+    return this.#connection
+  }
+
+  /** The public face if somebody has asked for it. */
+  get madeConnection(): Connection<never, never> | undefined {
+    return this.#connection
+  }
+
+  get context(): RequestContext {
+    this.#context ??= new RequestContext(this)
+    return this.#context
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#closed) this.#abort.abort(this.#lostError())
+    }
+    return this.#abort.signal
+  }
+
+  /** Lets what is in flight finish, then closes. */
+  abstract finish(): void
+  /** Frames arrived. */
+  abstract batch(batch: FrameBatch): void
+  /** The peer ended its side. Returns whether the session takes it from here. */
+  abstract ended(): boolean
+  /** Nothing more will arrive. Returns whether the session closes the channel. */
+  abstract faulted(error: FrameError, lost: boolean): boolean
+  /** What was queued is under the high-water mark again. */
+  drained(): void {}
+  protected onConnectionMade(connection: Connection<never, never>): void {
+    connection.consume((batch) => this.batch(batch))
+    connection.on('drain', () => this.drained())
+  }
+
+  /** The channel is closed. */
+  closed(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#abort?.abort(this.#lostError())
+    this.host.onSessionClosed(this)
+  }
+
+  #lostError(): FrameError {
+    return new FrameError('ERR_FRAME_CONNECTION_LOST', { connectionId: this.id })
+  }
+
+  /** Stops reading, through the public face where there is one: it has frames of its own to hold back. */
+  protected pauseReading(): void {
+    if (this.#connection === undefined) this.channel.pause()
+    else this.#connection.pause()
+  }
+
+  protected resumeReading(): void {
+    if (this.#connection === undefined) this.channel.resume()
+    else this.#connection.resume()
+  }
+
+  /** What frame `i` carries. @throws {FrameError} `ERR_FRAME_SERIALIZATION` */
+  protected decode(batch: FrameBatch, i: number): never {
+    const { decode } = this.host.serialization
+    return (decode === undefined ? batch.copy(i) : decode(batch, i)) as never
+  }
+
+  /** A fault that was found above the channel: goes the way of its own. */
+  protected fail(error: FrameError): void {
+    if (this.#connection === undefined) this.onFault(error, false)
+    else this.#connection.fail(error)
+  }
+
+  /** Queues a reply. @throws what `Connection.send` throws; nothing was queued then. */
+  protected reply(value: unknown): boolean {
+    const { encode } = this.host.serialization
+    return this.channel.send(encode === undefined ? (value as Uint8Array) : encode(value))
+  }
+
+  /** Sends what `errorReply` says to `error`, if there is one and it says something. */
+  protected sendErrorReply(error: FrameError): void {
+    const { errorReply } = this.host
+    if (errorReply === undefined) return
+    try {
+      const reply = errorReply(error, this.context)
+      if (reply !== null && reply !== undefined) this.channel.send(reply)
+    } catch (cause) {
+      // The peer goes without; whoever wrote errorReply has to hear of it.
+      this.host.onHandlerFailure(handlerError(cause, this.id, 'errorReply failed'), this)
+    }
+  }
+
+  /** The handler failed: counts and tells, and gives what the peer is refused with. */
+  protected handlerFailed(cause: unknown): FrameError {
+    const error = handlerError(cause, this.id)
+    this.host.totals.handlerFailures++
+    this.host.onHandlerFailure(error, this)
+    return error
+  }
+
+  /** Counts a fault of the peer. */
+  protected countFault(lost: boolean): void {
+    if (!lost) this.host.totals.faults++
+  }
+
+  // --- ChannelEvents, while there is no public face ------------------------------------------------------------
+
+  onBatch(batch: FrameBatch): void {
+    this.batch(batch)
+  }
+
+  onEnd(): void {
+    if (!this.ended()) this.channel.end()
+  }
+
+  onDrain(): void {
+    this.drained()
+  }
+
+  onWritten(): void {}
+
+  onFault(error: FrameError, lost: boolean): void {
+    error.connectionId ??= this.id
+    publish('framewire:error', () => ({ connection: this.connection, error }))
+    const taken = this.faulted(error, lost)
+    if (!taken && !lost) this.channel.close(LINGER)
+  }
+
+  onClose(): void {
+    this.closed()
+  }
+}
+
+/** What the public face asks its session. */
+class SessionPolicy implements ConnectionPolicy {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  onFault(_connection: unknown, error: FrameError, lost: boolean): boolean {
+    return this.#session.faulted(error, lost)
+  }
+
+  onEnd(): boolean {
+    return this.#session.ended()
+  }
+
+  onClosed(): void {
+    this.#session.closed()
+  }
+}
+
+function handlerError(cause: unknown, connectionId: number, message?: string): FrameError {
+  return new FrameError('ERR_FRAME_HANDLER', { cause, connectionId, message })
+}
+
+/** As `await` sees it. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}

@@ -1,0 +1,203 @@
+/**
+ * Requests and replies on one connection, any number of them. Replies leave in order; while too many handlers are
+ * at work, or the peer does not read its replies, no further request is read. Knows requests, not bytes.
+ */
+import type { FrameBatch } from '../codec/batch.js'
+import { FrameError } from '../errors.js'
+import { ReplyQueue } from './reply-queue.js'
+import { isThenable, LINGER, Session } from './session.js'
+
+/** Stands in the line of replies where the line ends. */
+class LastWord {
+  readonly error: FrameError
+
+  constructor(error: FrameError) {
+    this.error = error
+  }
+}
+
+export class StreamSession extends Session {
+  /** Made with the first handler that does not answer at once. */
+  #replies: ReplyQueue<unknown> | undefined = undefined
+  /** Requests that were read and have to wait, oldest first, each batch in memory of its own. */
+  #waiting: FrameBatch[] = []
+  #nextWaiting = 0
+  /** `send` has said that enough is queued. */
+  #full = false
+  #paused = false
+  /** After the last request: closing, with an error to tell or without. */
+  #ending = false
+  #fault: FrameError | undefined = undefined
+  #done = false
+
+  override batch(batch: FrameBatch): void {
+    if (this.#done || this.#ending) return
+    if (this.#waiting.length > 0) {
+      this.#waiting.push(batch.detach())
+      return
+    }
+    const answered = this.#answerAll(batch, 0)
+    if (answered === batch.length || this.#done) return
+    this.#waiting.push(batch.detach(answered))
+    this.#pause()
+  }
+
+  override ended(): boolean {
+    this.#ending = true
+    this.#settle()
+    return true
+  }
+
+  override faulted(error: FrameError, lost: boolean): boolean {
+    this.countFault(lost)
+    if (lost) {
+      this.#stop()
+    } else {
+      // What came whole before the fault is still answered.
+      this.#fault = error
+      this.#ending = true
+      this.#settle()
+    }
+    return true
+  }
+
+  override drained(): void {
+    this.#full = false
+    this.#settle()
+  }
+
+  override finish(): void {
+    this.#ending = true
+    this.pauseReading()
+    this.#settle()
+  }
+
+  override closed(): void {
+    this.#stop()
+    super.closed()
+  }
+
+  /** Answers frames from `from` on; returns the first that has to wait. */
+  #answerAll(batch: FrameBatch, from: number): number {
+    for (let i = from; i < batch.length; i++) {
+      if (this.#full || this.#busy()) return i
+      let payload: never
+      try {
+        payload = this.decode(batch, i)
+      } catch (error) {
+        this.#waiting = []
+        this.fail(error as FrameError)
+        return batch.length
+      }
+      this.#answer(payload)
+      // A handler that closes its connection gets no further request.
+      if (this.madeConnection !== undefined && !this.channel.writable) this.#stop()
+      if (this.#done) return batch.length
+    }
+    return batch.length
+  }
+
+  #busy(): boolean {
+    return this.#replies !== undefined && this.#replies.outstanding >= this.host.maxPendingRequests
+  }
+
+  #answer(payload: never): void {
+    const { totals } = this.host
+    totals.requests++
+    const replies = this.#replies
+    let result: unknown
+    try {
+      result = this.host.onRequest!(payload, this.context)
+    } catch (cause) {
+      this.#place(new LastWord(this.handlerFailed(cause)))
+      return
+    }
+    if (isThenable(result)) this.#await(result)
+    else if (replies === undefined || replies.outstanding === 0) this.#deliver(result)
+    else this.#place(result)
+  }
+
+  /** The place of a reply that is ready, behind those that are not. */
+  #place(reply: unknown): void {
+    const replies = this.#line()
+    this.host.totals.pendingRequests++
+    replies.settle(replies.reserve(), reply)
+  }
+
+  #await(result: PromiseLike<unknown>): void {
+    const replies = this.#line()
+    const place = replies.reserve()
+    this.host.totals.pendingRequests++
+    const settle = (reply: unknown) => {
+      if (this.#done) return
+      replies.settle(place, reply)
+      this.#settle()
+    }
+    result.then(settle, (cause) => settle(new LastWord(this.handlerFailed(cause))))
+  }
+
+  #line(): ReplyQueue<unknown> {
+    this.#replies ??= new ReplyQueue((reply) => {
+      this.host.totals.pendingRequests--
+      this.#deliver(reply)
+    })
+    return this.#replies
+  }
+
+  /** It is this reply's turn. */
+  #deliver(reply: unknown): void {
+    if (reply instanceof LastWord) {
+      this.#conclude(reply.error)
+      return
+    }
+    if (reply === undefined) return
+    try {
+      if (!this.reply(reply)) this.#full = this.channel.writable
+    } catch (cause) {
+      this.#conclude(this.handlerFailed(cause))
+    }
+  }
+
+  /** Goes on where something that was waited for has happened. */
+  #settle(): void {
+    while (this.#waiting.length > 0 && !this.#done) {
+      const batch = this.#waiting[0]
+      this.#nextWaiting = this.#answerAll(batch, this.#nextWaiting)
+      if (this.#nextWaiting < batch.length) return
+      this.#waiting.shift()
+      this.#nextWaiting = 0
+    }
+    if (this.#done) return
+    if (this.#ending) {
+      if (this.#replies === undefined || this.#replies.outstanding === 0) this.#conclude(this.#fault)
+    } else if (this.#paused && !this.#full && !this.#busy()) {
+      this.#paused = false
+      this.resumeReading()
+    }
+  }
+
+  #pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.pauseReading()
+  }
+
+  /** The last reply has been queued. */
+  #conclude(error: FrameError | undefined): void {
+    if (this.#done) return
+    this.#stop()
+    if (error !== undefined) this.sendErrorReply(error)
+    this.channel.close(LINGER)
+  }
+
+  /** No request is answered any more. */
+  #stop(): void {
+    if (this.#done) return
+    this.#done = true
+    this.#waiting = []
+    if (this.#replies !== undefined) {
+      this.host.totals.pendingRequests -= this.#replies.outstanding
+      this.#replies.clear()
+    }
+  }
+}
