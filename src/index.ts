@@ -1,5 +1,5 @@
 /** The entry `framewire`. Exports only. */
-export { Client, connect, createClient, request } from './client/index.js'
+
 export type {
   ClientEvents,
   ClientOptions,
@@ -8,6 +8,7 @@ export type {
   ReconnectOptions,
   RequestOptions,
 } from './client/index.js'
+export { Client, connect, createClient, request } from './client/index.js'
 export {
   type Bytes,
   DEFAULT_MAX_FRAME_LENGTH,
@@ -24,10 +25,14 @@ export {
   type Payload,
 } from './codec/index.js'
 export type { CustomSerialization, Serialization } from './codec/serialization.js'
-export { Connection, type ConnectionEvents, type ConnectionStats, type WebStreams } from './connection/index.js'
+export {
+  Connection,
+  type ConnectionEvents,
+  type ConnectionStats,
+  type WebStreams,
+} from './connection/index.js'
 export { type ArgumentErrorCode, type CodedTypeError, type ErrorCode, FrameError } from './errors.js'
 export type { ChannelOptions } from './options.js'
-export { createServer, RequestContext, Server } from './server/index.js'
 export type {
   DropInfo,
   ErrorReply,
@@ -39,5 +44,6 @@ export type {
   SocketOwner,
   SocketPathOptions,
 } from './server/index.js'
+export { createServer, RequestContext, Server } from './server/index.js'
 export { type BackendInfo, type BackendName, backendInfo } from './transport/choose.js'
 export type { Address, PeerCredentials } from './transport/contract.js'

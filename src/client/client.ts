@@ -34,7 +34,15 @@ export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   readonly #lanes: Lane[]
   readonly #queue = new Ring<Queued>()
   readonly #sweeper = new Sweeper((now) => this.#sweep(now))
-  readonly #totals = { requests: 0, sends: 0, replies: 0, discarded: 0, timeouts: 0, connects: 0, disconnects: 0 }
+  readonly #totals = {
+    requests: 0,
+    sends: 0,
+    replies: 0,
+    discarded: 0,
+    timeouts: 0,
+    connects: 0,
+    disconnects: 0,
+  }
   /** Takes a promise's functions out without a closure for each request. */
   readonly #executor = (resolve: (value: unknown) => void, reject: (reason: unknown) => void) => {
     this.#resolve = resolve
@@ -102,7 +110,13 @@ export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter
       if (lane.up) connections++
       pending += lane.outstanding
     }
-    return { backend: this.#dial.transport.name, connections, pending, queued: this.#queue.length, ...this.#totals }
+    return {
+      backend: this.#dial.transport.name,
+      connections,
+      pending,
+      queued: this.#queue.length,
+      ...this.#totals,
+    }
   }
 
   /**
@@ -147,8 +161,7 @@ export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter
 
   #dispatch(payload: unknown, pending: Pending | undefined): void {
     if (this.#closing !== undefined) throw closedError()
-    const { encode } = this.#dial.serialization
-    const encoded = encode === undefined ? payload : encode(payload)
+    const encoded = this.#dial.serialization.encode(payload)
     const lane = this.#pick()
     if (lane?.send(encoded, pending)) return
     if (this.#lanes.every(isClosed) || this.#queue.length >= this.#maxQueued) {
@@ -187,7 +200,8 @@ export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter
 
   /** Empties the queue: nobody will carry it. */
   #refuseQueue(error: FrameError): void {
-    for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift()) item.pending?.reject(error)
+    for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift())
+      item.pending?.reject(error)
   }
 
   #sweep(now: number): number {
@@ -208,7 +222,9 @@ export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter
     const sent = pending.start >= 0
     pending.reject(
       new FrameError('ERR_FRAME_REQUEST_TIMEOUT', {
-        message: sent ? `No reply arrived within ${pending.timeout} ms` : `No connection was there within ${pending.timeout} ms`,
+        message: sent
+          ? `No reply arrived within ${pending.timeout} ms`
+          : `No connection was there within ${pending.timeout} ms`,
         limit: pending.timeout,
         neverWritten: !sent,
         cause: sent ? undefined : this.#lastError,
@@ -306,7 +322,11 @@ function resolveReconnect(option: ClientOptions['reconnect']): BackOffOptions | 
   if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1)) {
     throw optionError('reconnect.jitter', 'a number from 0 to 1', jitter)
   }
-  return { initial: msOption('reconnect.initial', initial, 50), max: msOption('reconnect.max', max, 5000), jitter }
+  return {
+    initial: msOption('reconnect.initial', initial, 50),
+    max: msOption('reconnect.max', max, 5000),
+    jitter,
+  }
 }
 
 /** Runs a listener of the user: what it throws reaches `uncaughtException` and cuts nothing short. */

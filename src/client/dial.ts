@@ -2,8 +2,7 @@
  * Making a connection: options to target and configuration, the time limit, the signal. Knows how to get a channel,
  * not what is said on it.
  */
-import { connectionSerialization } from '../connection/serialization.js'
-import type { ConnectionSerialization } from '../connection/types.js'
+import { type CompiledSerialization, resolveSerialization } from '../codec/serialization.js'
 import { FrameError, optionError } from '../errors.js'
 import {
   CLIENT_DEFAULTS,
@@ -24,7 +23,7 @@ export interface Dial {
   readonly transport: Transport
   readonly target: ConnectTarget
   readonly config: ConnectConfig
-  readonly serialization: ConnectionSerialization
+  readonly serialization: CompiledSerialization
   readonly connectTimeout: number
   readonly signal: AbortSignal | undefined
 }
@@ -36,12 +35,13 @@ export interface Dial {
 export function resolveDial(given: ConnectOptions): Dial {
   const options = optionsObject<ConnectOptions>(given) as ConnectOptions
   const { tls } = options
-  if (tls !== undefined && (typeof tls !== 'object' || tls === null)) throw optionError('tls', 'an object', tls)
+  if (tls !== undefined && (typeof tls !== 'object' || tls === null))
+    throw optionError('tls', 'an object', tls)
   const backend = choiceOption('backend', options.backend, BACKENDS, 'auto')
   return {
     target: resolveTarget(options),
     config: { ...resolveChannelOptions(options, CLIENT_DEFAULTS), tls },
-    serialization: connectionSerialization(options.serialization),
+    serialization: resolveSerialization(options.serialization),
     connectTimeout: msOption('connectTimeout', options.connectTimeout, 10_000),
     signal: signalOption(options.signal),
     transport: chooseTransport(backend, { tls: tls !== undefined }),
@@ -49,9 +49,11 @@ export function resolveDial(given: ConnectOptions): Dial {
 }
 
 function resolveTarget({ path, port, host }: ConnectOptions): ConnectTarget {
-  if ((path === undefined) === (port === undefined)) throw optionConflict('exactly one of path and port is needed')
+  if ((path === undefined) === (port === undefined))
+    throw optionConflict('exactly one of path and port is needed')
   if (path !== undefined) {
-    if (typeof path !== 'string' || path.length === 0) throw optionError('path', 'the path of a unix socket', path)
+    if (typeof path !== 'string' || path.length === 0)
+      throw optionError('path', 'the path of a unix socket', path)
     return { kind: 'path', path }
   }
   if (host !== undefined && typeof host !== 'string') throw optionError('host', 'a string', host)
@@ -63,7 +65,11 @@ function resolveTarget({ path, port, host }: ConnectOptions): ConnectTarget {
  * @throws what `signal` was aborted with; {FrameError} `ERR_FRAME_CONNECT_TIMEOUT`; the system's `ECONNREFUSED`,
  * `ENOENT` and so on.
  */
-export async function dial<T>(to: Dial, signal: AbortSignal | undefined, adopt: (channel: Channel) => T): Promise<T> {
+export async function dial<T>(
+  to: Dial,
+  signal: AbortSignal | undefined,
+  adopt: (channel: Channel) => T,
+): Promise<T> {
   signal?.throwIfAborted()
   const attempt = new AbortController()
   const { connectTimeout } = to

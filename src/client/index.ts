@@ -31,7 +31,9 @@ type AsCustom<T> = { readonly serialization: CustomSerialization<T> }
  */
 export function connect(options: ConnectOptions & AsBuffer): Promise<Connection<Buffer, Bytes>>
 export function connect(options: ConnectOptions & AsText): Promise<Connection<string, Bytes>>
-export function connect<In = unknown, Out = unknown>(options: ConnectOptions & AsJson): Promise<Connection<In, Out>>
+export function connect<In = unknown, Out = unknown>(
+  options: ConnectOptions & AsJson,
+): Promise<Connection<In, Out>>
 export function connect<T>(options: ConnectOptions & AsCustom<T>): Promise<Connection<T, T>>
 export async function connect(options: ConnectOptions): Promise<Connection<never, never>> {
   const to = resolveDial(options)

@@ -99,7 +99,8 @@ export class Lane implements ChannelEvents {
   /** Takes nothing more and closes once what was sent is answered. */
   finish(): void {
     this.#closing = true
-    if (this.#channel === undefined || this.#waiting.length === 0) this.destroy(new FrameError('ERR_FRAME_CLOSED'), true)
+    if (this.#channel === undefined || this.#waiting.length === 0)
+      this.destroy(new FrameError('ERR_FRAME_CLOSED'), true)
   }
 
   /** Closes for good. What waits is rejected with `error` as the cause; `gently`: what is queued is still written. */
@@ -129,14 +130,14 @@ export class Lane implements ChannelEvents {
   // --- ChannelEvents -------------------------------------------------------------------------------------------
 
   onBatch(batch: FrameBatch): void {
-    const { decode } = this.#dial.serialization
+    const { serialization } = this.#dial
     for (let i = 0; i < batch.length; i++) {
       const pending = this.#waiting.shift()
       const late = pending === undefined || pending.settled
       this.#owner.onReply(late)
       if (late) continue
       try {
-        pending.resolve(decode === undefined ? batch.copy(i) : decode(batch, i))
+        pending.resolve(serialization.decode(batch, i))
       } catch (error) {
         pending.reject(error)
       }

@@ -10,12 +10,15 @@ import type { RequestOptions } from './types.js'
 /** Default of `timeout`, ms. */
 const REQUEST_TIMEOUT_MS = 30_000
 
-export async function requestOnce(to: Dial, payload: unknown, given: RequestOptions | undefined): Promise<unknown> {
+export async function requestOnce(
+  to: Dial,
+  payload: unknown,
+  given: RequestOptions | undefined,
+): Promise<unknown> {
   const options = optionsObject<RequestOptions>(given)
   const timeout = msOption('timeout', options.timeout, REQUEST_TIMEOUT_MS)
   const signals = [to.signal, signalOption(options.signal)].filter((signal) => signal !== undefined)
-  const { encode } = to.serialization
-  const encoded = encode === undefined ? payload : encode(payload)
+  const encoded = to.serialization.encode(payload)
   const limit = new AbortController()
   const timer = timeout > 0 ? setTimeout(() => limit.abort(), timeout) : undefined
   const signal = AbortSignal.any([limit.signal, ...signals])
@@ -78,9 +81,8 @@ class OneExchange implements ChannelEvents {
   }
 
   onBatch(batch: FrameBatch): void {
-    const { decode } = this.#dial.serialization
     try {
-      this.#resolve(decode === undefined ? batch.copy(0) : decode(batch, 0))
+      this.#resolve(this.#dial.serialization.decode(batch, 0))
     } catch (error) {
       this.#reject(error)
     }

@@ -1,6 +1,7 @@
 /** Where to listen, validated. Knows the shapes `Server.listen` takes, not how any of them is done. */
-import { optionConflict, optionsObject, countOption, signalOption } from '../options.js'
+
 import { optionError } from '../errors.js'
+import { countOption, optionConflict, optionsObject, signalOption } from '../options.js'
 import type { ListenTarget } from '../transport/contract.js'
 import type { ListenOptions } from './types.js'
 import type { SocketPathOptions } from './unix-path.js'
@@ -19,7 +20,14 @@ export function resolveListen(where: string | number | ListenOptions): ResolvedL
   if (typeof where === 'string') return resolveListen({ path: where })
   if (typeof where === 'number') return resolveListen({ port: where })
   const options = optionsObject<ListenOptions>(where, 'listen options') as Partial<
-    { path: string; port: number; host: string; fd: number; backlog: number; signal: AbortSignal } & SocketPathOptions
+    {
+      path: string
+      port: number
+      host: string
+      fd: number
+      backlog: number
+      signal: AbortSignal
+    } & SocketPathOptions
   >
   const { path, port, host, fd, mode, owner } = options
   if ([path, port, fd].filter((value) => value !== undefined).length !== 1) {
@@ -34,7 +42,11 @@ export function resolveListen(where: string | number | ListenOptions): ResolvedL
   if (path !== undefined) return { target: { kind: 'path', path: checkPath(path), backlog }, socket, signal }
   if (host !== undefined && typeof host !== 'string') throw optionError('host', 'a string', host)
   if (port !== undefined) {
-    return { target: { kind: 'port', port: countOption('port', port, 0, 0, 65535), host, backlog }, socket, signal }
+    return {
+      target: { kind: 'port', port: countOption('port', port, 0, 0, 65535), host, backlog },
+      socket,
+      signal,
+    }
   }
   return { target: { kind: 'fd', fd: countOption('fd', fd, 0, 0, 2 ** 31 - 1), backlog }, socket, signal }
 }

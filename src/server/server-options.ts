@@ -1,6 +1,5 @@
 /** A server's options, validated and with their defaults. Knows types and ranges, not what an option does. */
-import { connectionSerialization } from '../connection/serialization.js'
-import type { ConnectionSerialization } from '../connection/types.js'
+import { type CompiledSerialization, resolveSerialization } from '../codec/serialization.js'
 import { optionError } from '../errors.js'
 import {
   choiceOption,
@@ -19,7 +18,7 @@ import type { ErrorReply, RequestHandler, ServerOptions } from './types.js'
 export interface ResolvedServerOptions {
   readonly listener: Omit<ListenerConfig, 'lazy'>
   readonly backend: BackendName
-  readonly serialization: ConnectionSerialization
+  readonly serialization: CompiledSerialization
   readonly exchange: 'stream' | 'once'
   readonly onRequest: RequestHandler<never, unknown> | undefined
   readonly errorReply: ErrorReply | undefined
@@ -33,10 +32,15 @@ export function resolveServerOptions<In, Out>(given: ServerOptions<In, Out>): Re
   const options: ServerOptions<In, Out> = optionsObject(given)
   const { tls } = options
   const exchange = choiceOption('exchange', options.exchange, ['stream', 'once'], 'stream')
-  const channel = resolveChannelOptions(options, exchange === 'once' ? ONCE_SERVER_DEFAULTS : STREAM_SERVER_DEFAULTS)
-  if (tls !== undefined && (typeof tls !== 'object' || tls === null)) throw optionError('tls', 'an object', tls)
+  const channel = resolveChannelOptions(
+    options,
+    exchange === 'once' ? ONCE_SERVER_DEFAULTS : STREAM_SERVER_DEFAULTS,
+  )
+  if (tls !== undefined && (typeof tls !== 'object' || tls === null))
+    throw optionError('tls', 'an object', tls)
   const allowPeer = functionOption('allowPeer', options.allowPeer)
-  if (tls !== undefined && allowPeer !== undefined) throw optionConflict('tls and allowPeer exclude each other')
+  if (tls !== undefined && allowPeer !== undefined)
+    throw optionConflict('tls and allowPeer exclude each other')
   return {
     listener: {
       ...channel,
@@ -47,7 +51,7 @@ export function resolveServerOptions<In, Out>(given: ServerOptions<In, Out>): Re
       tls,
     },
     backend: choiceOption('backend', options.backend, BACKENDS, 'auto'),
-    serialization: connectionSerialization(options.serialization),
+    serialization: resolveSerialization(options.serialization),
     exchange,
     onRequest: functionOption('onRequest', options.onRequest) as RequestHandler<never, unknown> | undefined,
     errorReply: functionOption('errorReply', options.errorReply),

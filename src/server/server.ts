@@ -10,7 +10,15 @@ import type { Connection } from '../connection/index.js'
 import { FrameError } from '../errors.js'
 import { msOption, optionsObject } from '../options.js'
 import { chooseTransport } from '../transport/choose.js'
-import type { Address, Channel, Listener, ListenerConfig, ListenerEvents, ListenTarget, Transport } from '../transport/contract.js'
+import type {
+  Address,
+  Channel,
+  Listener,
+  ListenerConfig,
+  ListenerEvents,
+  ListenTarget,
+  Transport,
+} from '../transport/contract.js'
 import { type ResolvedListen, resolveListen } from './listen-options.js'
 import { OnceSession } from './once-session.js'
 import { PlainSession } from './plain-session.js'
@@ -32,7 +40,6 @@ type State = 'new' | 'starting' | 'listening' | 'closing' | 'closed'
  */
 export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter {
   readonly #options: ResolvedServerOptions
-  readonly #host: SessionHost
   readonly #makeSession: (channel: Channel) => Session
   readonly #sessions = new SessionList()
   readonly #totals = {
@@ -71,7 +78,6 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
       onSessionClosed: (session) => this.#forget(session),
       onHandlerFailure: (error, session) => this.#tellFailure(error, session),
     }
-    this.#host = host
     if (exchange === 'once') this.#makeSession = (channel) => new OnceSession(host, channel)
     else if (onRequest !== undefined) this.#makeSession = (channel) => new StreamSession(host, channel)
     else this.#makeSession = (channel) => new PlainSession(host, channel)
@@ -90,7 +96,8 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
    */
   async listen(where: string | number | ListenOptions): Promise<Address> {
     const listen = resolveListen(where)
-    if (this.#state === 'starting' || this.#state === 'listening') throw new FrameError('ERR_FRAME_ALREADY_LISTENING')
+    if (this.#state === 'starting' || this.#state === 'listening')
+      throw new FrameError('ERR_FRAME_ALREADY_LISTENING')
     if (this.#state !== 'new') throw closedError()
     listen.signal?.throwIfAborted()
     this.#state = 'starting'
@@ -365,7 +372,9 @@ function addCounters(counters: Counters, channel: Channel): void {
 }
 
 function closedError(): FrameError {
-  return new FrameError('ERR_FRAME_CLOSED', { message: 'The server is closed; make a new one to listen again' })
+  return new FrameError('ERR_FRAME_CLOSED', {
+    message: 'The server is closed; make a new one to listen again',
+  })
 }
 
 /** Runs a listener of the user: what it throws reaches `uncaughtException` and does not disturb the transport. */

@@ -4,9 +4,10 @@
  * lifetimes; what is done with frames is its subclasses'.
  */
 import type { FrameBatch } from '../codec/batch.js'
+import type { CompiledSerialization } from '../codec/serialization.js'
 import { publish } from '../connection/diagnostics.js'
 import { Connection } from '../connection/index.js'
-import type { ConnectionPolicy, ConnectionSerialization } from '../connection/types.js'
+import type { ConnectionPolicy } from '../connection/types.js'
 import { FrameError } from '../errors.js'
 import type { Channel, ChannelEvents, PeerCredentials } from '../transport/contract.js'
 import { RequestContext } from './context.js'
@@ -17,7 +18,7 @@ export const LINGER = Object.freeze({ ms: 1000 })
 
 /** What sessions of one server share. */
 export interface SessionHost {
-  readonly serialization: ConnectionSerialization
+  readonly serialization: CompiledSerialization
   readonly onRequest: RequestHandler<never, unknown> | undefined
   readonly errorReply: ErrorReply | undefined
   readonly maxPendingRequests: number
@@ -69,7 +70,10 @@ export abstract class Session implements ChannelEvents {
   get connection(): Connection<never, never> {
     if (this.#connection === undefined) {
       const { serialization } = this.host
-      this.#connection = new Connection<never, never>(this.channel, { serialization, policy: new SessionPolicy(this) })
+      this.#connection = new Connection<never, never>(this.channel, {
+        serialization,
+        policy: new SessionPolicy(this),
+      })
       this.onConnectionMade(this.#connection)
     }
     return this.#connection
@@ -133,8 +137,7 @@ export abstract class Session implements ChannelEvents {
 
   /** What frame `i` carries. @throws {FrameError} `ERR_FRAME_SERIALIZATION` */
   protected decode(batch: FrameBatch, i: number): never {
-    const { decode } = this.host.serialization
-    return (decode === undefined ? batch.copy(i) : decode(batch, i)) as never
+    return this.host.serialization.decode(batch, i) as never
   }
 
   /** A fault that was found above the channel: goes the way of its own. */
@@ -145,8 +148,8 @@ export abstract class Session implements ChannelEvents {
 
   /** Queues a reply. @throws what `Connection.send` throws; nothing was queued then. */
   protected reply(value: unknown): boolean {
-    const { encode } = this.host.serialization
-    return this.channel.send(encode === undefined ? (value as Uint8Array) : encode(value))
+    // What an encode function gives is checked where any payload is.
+    return this.channel.send(this.host.serialization.encode(value) as Uint8Array)
   }
 
   /** Sends what `errorReply` says to `error`, if there is one and it says something. */
@@ -230,5 +233,7 @@ function handlerError(cause: unknown, connectionId: number, message?: string): F
 
 /** As `await` sees it. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
 }

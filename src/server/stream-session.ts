@@ -3,7 +3,7 @@
  * at work, or the peer does not read its replies, no further request is read. Knows requests, not bytes.
  */
 import type { FrameBatch } from '../codec/batch.js'
-import { FrameError } from '../errors.js'
+import type { FrameError } from '../errors.js'
 import { ReplyQueue } from './reply-queue.js'
 import { isThenable, LINGER, Session } from './session.js'
 

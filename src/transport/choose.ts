@@ -91,7 +91,8 @@ export class BackendChooser {
     const asked = this.#asked(option)
     if (needs.tls && needs.peer) throw unsupported('tls needs the js backend, allowPeer the native one')
     if (needs.tls) {
-      if (asked.name === 'native') throw unsupported(`tls needs the js backend, and native was asked for ${asked.by}`)
+      if (asked.name === 'native')
+        throw unsupported(`tls needs the js backend, and native was asked for ${asked.by}`)
       return this.#jsTransport()
     }
     const { backend, reason } = this.#decide(asked)
@@ -108,7 +109,8 @@ export class BackendChooser {
   }
 
   #asked(option: BackendName | undefined): { readonly name: BackendName; readonly by: string } {
-    if (option !== undefined && option !== 'auto') return { name: checkName('backend', option), by: 'by the option backend' }
+    if (option !== undefined && option !== 'auto')
+      return { name: checkName('backend', option), by: 'by the option backend' }
     const variable = this.#host.env.FRAMEWIRE_BACKEND
     if (variable === undefined || variable === '') return { name: 'auto', by: '' }
     return { name: checkName('FRAMEWIRE_BACKEND', variable), by: `by FRAMEWIRE_BACKEND=${variable}` }
@@ -125,7 +127,10 @@ export class BackendChooser {
       return { backend: 'js', reason: `${otherRuntime} runs the js backend unless native is asked for` }
     }
     if (clusterWorker) {
-      return { backend: 'js', reason: 'workers of node:cluster share listening sockets through node:net only' }
+      return {
+        backend: 'js',
+        reason: 'workers of node:cluster share listening sockets through node:net only',
+      }
     }
     const native = this.#loadOnce()
     if (native.kind === 'loaded') return { backend: 'native', reason: 'the addon loaded' }
