@@ -166,6 +166,8 @@ void Hub::release_closed() noexcept {
 void Hub::wake() noexcept {
   if (idle_on_ || closing_) return;
   idle_on_ = uv_idle_start(&idle_, on_idle) == 0;
+  // There is something to tell: the loop must not end before, although the last handle may be closed.
+  if (idle_on_) uv_ref(reinterpret_cast<uv_handle_t *>(&idle_));
 }
 
 void Hub::on_idle(uv_idle_t *) {
@@ -188,6 +190,7 @@ void Hub::turn() noexcept {
   if (closing_) return;
   if (idle_on_) {
     uv_idle_stop(&idle_);
+    uv_unref(reinterpret_cast<uv_handle_t *>(&idle_));
     idle_on_ = false;
   }
   expire();
