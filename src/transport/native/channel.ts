@@ -53,6 +53,8 @@ export class NativeChannel implements Channel {
   framesSent = 0
   /** Set while the connection is being made. */
   opening: Opening | undefined
+  /** Called once, when the descriptor is closed. */
+  released: (() => void) | undefined
   private sink: ChannelEvents = NO_EVENTS
   private held: boolean
   private readonly plain: boolean
@@ -369,6 +371,7 @@ export class NativeChannel implements Channel {
   private settleCounts(): void {
     this.receivedAtClose = this.hub.binding.bytesReceived(this.slot)
     this.closedAt = this.hub.written[this.slot]
+    this.released?.()
   }
 }
 

@@ -30,6 +30,7 @@ export function createNativeTransport(binding: Binding): Transport {
 class NativeTransport implements Transport {
   readonly name = 'native'
   private hub: NativeHub | undefined
+  private readonly shared = new Map<ConnectConfig, { readonly id: number; uses: number }>()
 
   constructor(private readonly binding: Binding) {}
 
@@ -76,27 +77,55 @@ class NativeTransport implements Transport {
   ): Promise<Channel> {
     refuseTls(config.tls)
     signal?.throwIfAborted()
-    const hub = this.open()
-    const host = target.kind === 'port' ? (await lookup(target.host ?? 'localhost')).address : ''
-    signal?.throwIfAborted()
-    const configId = createConfig(this.binding, config)
-    const slot =
-      target.kind === 'path'
-        ? this.binding.connectPath(configId, Buffer.from(target.path))
-        : this.binding.connectTcp(configId, host, target.port)
-    // The connection keeps its configuration alive from here on.
-    this.binding.dropConfig(configId)
-    const where = target.kind === 'path' ? target.path : `${host}:${target.port}`
-    if (slot < 0) throw systemError(this.binding, slot, 'connect', where)
-    return this.opened(new NativeChannel(hub, slot, config, true), slot, where, signal)
+    if (target.kind === 'path') {
+      const path = Buffer.from(target.path)
+      return this.dial(config, signal, target.path, (id) => this.binding.connectPath(id, path))
+    }
+    const addresses = await lookup(target.host ?? 'localhost', { all: true })
+    let refused: unknown
+    for (const { address } of addresses) {
+      signal?.throwIfAborted()
+      const where = `${address}:${target.port}`
+      try {
+        return await this.dial(config, signal, where, (id) =>
+          this.binding.connectTcp(id, address, target.port),
+        )
+      } catch (error) {
+        // The next address may be the one that is listened on; the last refusal is the one that counts.
+        refused = error
+      }
+    }
+    throw refused
   }
 
-  private opened(
-    channel: NativeChannel,
-    slot: number,
-    where: string,
+  /** Connections made with one configuration object share its memory budget. */
+  private dial(
+    config: ConnectConfig,
     signal: AbortSignal | undefined,
+    where: string,
+    connect: (configId: number) => number,
   ): Promise<Channel> {
+    const hub = this.open()
+    const shared = this.shared.get(config) ?? { id: createConfig(this.binding, config), uses: 0 }
+    const slot = connect(shared.id)
+    if (slot < 0) {
+      if (shared.uses === 0) this.binding.dropConfig(shared.id)
+      return Promise.reject(systemError(this.binding, slot, 'connect', where))
+    }
+    this.shared.set(config, shared)
+    shared.uses++
+    const channel = new NativeChannel(hub, slot, config, true)
+    channel.released = () => {
+      shared.uses--
+      if (shared.uses > 0) return
+      this.shared.delete(config)
+      this.binding.dropConfig(shared.id)
+    }
+    hub.add(slot, channel)
+    return this.opened(channel, where, signal)
+  }
+
+  private opened(channel: NativeChannel, where: string, signal: AbortSignal | undefined): Promise<Channel> {
     return new Promise((resolve, reject) => {
       const abort = (): void => {
         channel.opening = undefined
@@ -114,7 +143,6 @@ class NativeTransport implements Transport {
         },
       }
       signal?.addEventListener('abort', abort, { once: true })
-      this.open().add(slot, channel)
     })
   }
 
