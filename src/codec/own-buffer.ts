@@ -2,8 +2,9 @@
  * Own memory for payloads: Buffers (Uint8Arrays where there is no Buffer) that share nothing with a transport's slab.
  * Knows memory sizes, not frames of a stream. Every byte that is handed out has been written.
  *
- * A kept payload must not keep a slab alive: up to 12 bytes it gets memory of its own on the JS heap; up to 4 KiB it is
- * cut from a chunk of at most 8 KiB that holds its neighbours only; from there on it has an ArrayBuffer of its own.
+ * A kept payload must not keep a slab alive: up to 12 bytes it gets memory of its own on the JS heap; below
+ * 4 KiB it is cut from a chunk that holds its neighbours only, of at most 8 KiB or 32 times its own size; from there on it
+ * has an ArrayBuffer of its own.
  */
 import type { FrameTable } from './batch.js'
 
@@ -11,8 +12,9 @@ import type { FrameTable } from './batch.js'
 const SMALL = 12
 /** Payloads from here on have an ArrayBuffer of their own. */
 const LARGE = 4096
-/** Neighbouring payloads are copied in one piece of at most this size. */
+/** Neighbouring payloads are copied in one piece: of at most this size, or of so many times the smallest one's size. */
 const CHUNK = 8192
+const CHUNK_TIMES = 32
 
 interface BytesConstructor {
   new (length: number): Buffer
@@ -93,15 +95,23 @@ export function copyRows(
 
 /** Entry behind the neighbours, from `entry` on, that are of middle size and lie within one chunk. */
 function chunkEnd(table: FrameTable, entry: number, last: number): number {
-  const most = table[entry] + CHUNK
+  const origin = table[entry]
+  let most = chunkSize(table[entry + 1] - origin)
   let next = entry + 2
   while (next < last) {
     const end = table[next + 1]
     const length = end - table[next]
-    if (end > most || length <= SMALL || length >= LARGE) break
+    if (length <= SMALL || length >= LARGE) break
+    most = Math.min(most, chunkSize(length))
+    if (end - origin > most) break
     next += 2
   }
   return next
+}
+
+/** Most memory that a kept payload of this size may keep alive. */
+function chunkSize(length: number): number {
+  return Math.max(CHUNK, CHUNK_TIMES * length)
 }
 
 function cutChunk(
@@ -113,11 +123,15 @@ function cutChunk(
 ): void {
   const origin = table[entry]
   const length = table[next - 1] - origin
-  const chunk = new Uint8Array(length)
-  chunk.set(new Uint8Array(bytes.buffer, bytes.byteOffset + origin, length))
-  const memory = chunk.buffer
+  const { buffer: memory, byteOffset } = copyChunk(bytes, origin, length)
   for (let row = entry; row < next; row += 2) {
     const start = table[row] - origin
-    out.push(new OwnBytes(memory, start, table[row + 1] - origin - start))
+    out.push(new OwnBytes(memory, byteOffset + start, table[row + 1] - origin - start))
   }
+}
+
+function copyChunk(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  const chunk = allocate(length)
+  chunk.set(new OwnBytes(bytes.buffer, bytes.byteOffset + start, length))
+  return chunk
 }

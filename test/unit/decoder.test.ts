@@ -142,7 +142,7 @@ describe('FrameEncoder', () => {
       'a\udc00b',
       '😀',
       '\0',
-      'x'.repeat(20) + '\ud800',
+      `${'x'.repeat(20)}\ud800`,
       'é'.repeat(3000),
     ]) {
       expect(encodeFrame(text).subarray(4)).toEqual(Buffer.from(text))
