@@ -117,9 +117,11 @@ struct stream {
   size_t payload_bytes; /* payload bytes in a cycle */
 };
 
-static inline size_t put_header(uint8_t *at, size_t payload, int varint) {
-  if (!varint) {
-    put_be32(at, (uint32_t)payload);
+enum header { BE32, LE32, VARINT };
+
+static inline size_t put_header(uint8_t *at, size_t payload, enum header header) {
+  if (header != VARINT) {
+    put_be32(at, header == BE32 ? (uint32_t)payload : __builtin_bswap32((uint32_t)payload));
     return 4;
   }
   size_t width = 0;
@@ -137,7 +139,7 @@ static inline size_t mixed_size(size_t i) {
   return i % 11 == 5 ? 4096 : 64;
 }
 
-static inline struct stream make_stream(size_t size, int mixed, int varint, int single) {
+static inline struct stream make_stream(size_t size, int mixed, enum header header, int single) {
   struct stream stream;
   size_t frames = single ? 1 : mixed ? 100 : 65536 / (size + 4);
   if (frames == 0) frames = 1;
@@ -148,7 +150,7 @@ static inline struct stream make_stream(size_t size, int mixed, int varint, int 
   stream.ends = must_alloc(frames * sizeof(size_t));
   for (size_t i = 0; i < frames; i++) {
     size_t payload = mixed ? mixed_size(i) : size;
-    at += put_header(bytes + at, payload, varint);
+    at += put_header(bytes + at, payload, header);
     for (size_t j = 0; j < payload; j++) bytes[at + j] = payload_byte(j, i);
     at += payload;
     payload_bytes += payload;

@@ -8,7 +8,7 @@ static const char *HELP =
     "loadgen MODE ADDRESS [options]\n"
     "  ADDRESS  a unix socket path, or PORT, :PORT, IPv4:PORT\n"
     "\n"
-    "  receive   blast frames at a server on one connection, end, wait for its end of input\n"
+    "  receive   blast frames at a server on --connections (1), end, wait for its end of input\n"
     "  send      connect and count what the server sends until it ends; every byte is compared\n"
     "  echo      one connection, --outstanding frames in flight, every byte that comes back is compared\n"
     "  pingpong  echo with one in flight\n"
@@ -20,7 +20,7 @@ static const char *HELP =
     "  --size N          payload bytes (64); 'mixed': 90% 64 B, 9% 4 KiB, 1% 256 KiB (receive and echo)\n"
     "  --seconds S       how long (1)              --frames N   or how many frames (receive, echo, exchange)\n"
     "  --outstanding K   frames in flight (64)     --connections N   (16)\n"
-    "  --varint          length as a protobuf varint instead of 4 bytes, big-endian\n"
+    "  --header H        be32 (default), le32 or varint (protobuf)\n"
     "  --reply TEXT      what exchange must answer (the JSON of a whole frame); with --size echo: --reply echo\n"
     "  --limit S         give up after that long without progress (10)\n"
     "\n"
@@ -31,7 +31,8 @@ struct options {
   const char *mode;
   struct address address;
   size_t size;
-  int mixed, varint;
+  int mixed;
+  enum header header;
   double seconds;
   uint64_t frames; /* 0: by time */
   size_t outstanding, connections;
@@ -80,6 +81,14 @@ static int report(const struct options *o, const struct result *r) {
   return r->errors ? 1 : 0;
 }
 
+/* One of many connections. */
+struct slot {
+  int fd;
+  uint32_t frame; /* of the cycle */
+  size_t got;     /* bytes of it that came back; or, when blasting, bytes of the cycle that went out */
+  uint64_t sent_at;
+};
+
 static int open_connection(const struct options *o) {
   int fd = socket(o->address.at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) die("socket: %s", strerror(errno));
@@ -109,7 +118,7 @@ static uint64_t read_to_end(int fd, const struct options *o) {
 }
 
 static int run_receive(const struct options *o) {
-  struct stream s = make_stream(o->size, o->mixed, o->varint, 0);
+  struct stream s = make_stream(o->size, o->mixed, o->header, 0);
   struct result r = {0};
   int fd = open_connection(o);
   uint64_t start = now_ns(), deadline = start + (uint64_t)(o->seconds * 1e9);
@@ -141,16 +150,58 @@ static int run_receive(const struct options *o) {
   r.errors = answered ? 1 : 0;
   r.frames = o->frames ? o->frames : cycles * s.frames;
   r.bytes = cycles * s.cycle + rest;
-  r.payload_bytes = r.bytes - r.frames * 4;
-  if (o->varint || o->mixed) {
-    r.payload_bytes = cycles * s.payload_bytes;
-    if (rest) die("--frames with --varint or --mixed must be a multiple of %u", s.frames);
+  r.payload_bytes = cycles * s.payload_bytes;
+  for (size_t i = 0; rest && i < o->frames % s.frames; i++) r.payload_bytes += o->mixed ? mixed_size(i) : o->size;
+  return report(o, &r);
+}
+
+/* Many connections blast at once, each as fast as it is read. */
+static int run_receive_many(const struct options *o) {
+  struct stream s = make_stream(o->size, o->mixed, o->header, 0);
+  struct result r = {0};
+  struct slot *slots = must_alloc(o->connections * sizeof *slots);
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  for (size_t i = 0; i < o->connections; i++) {
+    slots[i] = (struct slot){open_connection(o), 0, 0, 0};
+    struct epoll_event event = {.events = EPOLLOUT, .data = {.ptr = &slots[i]}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, slots[i].fd, &event);
   }
+  uint64_t start = now_ns(), deadline = start + (uint64_t)(o->seconds * 1e9), cycles = 0;
+  size_t open = o->connections;
+  struct epoll_event events[256];
+  while (open) {
+    int n = epoll_wait(epoll, events, 256, o->limit_ms);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) die("no progress for %d ms", o->limit_ms);
+    int stop = now_ns() >= deadline;
+    for (int i = 0; i < n; i++) {
+      struct slot *slot = events[i].data.ptr;
+      if (slot->got == 0 && stop) {
+        epoll_ctl(epoll, EPOLL_CTL_DEL, slot->fd, NULL);
+        shutdown(slot->fd, SHUT_WR);
+        open--;
+        continue;
+      }
+      ssize_t sent = send(slot->fd, s.bytes + slot->got, s.cycle - slot->got, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+      if (sent < 0) die("write: %s", strerror(errno));
+      slot->got += (size_t)sent;
+      if (slot->got < s.cycle) continue;
+      slot->got = 0;
+      cycles++;
+    }
+  }
+  for (size_t i = 0; i < o->connections; i++)
+    if (read_to_end(slots[i].fd, o)) r.errors++;
+  r.ns = now_ns() - start;
+  r.frames = cycles * s.frames;
+  r.bytes = cycles * s.cycle;
+  r.payload_bytes = cycles * s.payload_bytes;
   return report(o, &r);
 }
 
 static int run_send(const struct options *o) {
-  struct stream s = make_stream(o->size, 0, o->varint, 1);
+  struct stream s = make_stream(o->size, 0, o->header, 1);
   struct result r = {0};
   uint8_t *bytes = must_alloc(READ_SIZE);
   int fd = open_connection(o);
@@ -176,7 +227,7 @@ static int run_send(const struct options *o) {
 }
 
 static int run_echo(const struct options *o) {
-  struct stream s = make_stream(o->size, o->mixed, o->varint, 0);
+  struct stream s = make_stream(o->size, o->mixed, o->header, 0);
   struct result r = {.latency = 1};
   uint8_t *bytes = must_alloc(READ_SIZE);
   size_t k = o->outstanding;
@@ -245,20 +296,16 @@ static int run_echo(const struct options *o) {
   }
   r.ns = now_ns() - start;
   r.frames = back;
-  r.payload_bytes = o->mixed || o->varint ? 0 : r.frames * o->size;
+  for (uint32_t i = 0; o->mixed && i < s.frames; i++) {
+    uint64_t times = r.frames / s.frames + (i < r.frames % s.frames);
+    r.payload_bytes += times * mixed_size(i);
+  }
+  if (!o->mixed) r.payload_bytes = r.frames * o->size;
   if (back != sent) r.errors++;
   shutdown(fd, SHUT_WR);
   if (read_to_end(fd, o)) r.errors++;
   return report(o, &r);
 }
-
-/* One frame in flight on each of many connections. */
-struct slot {
-  int fd;
-  uint32_t frame;
-  size_t got;
-  uint64_t sent_at;
-};
 
 static void send_whole(int fd, const uint8_t *bytes, size_t length, const struct options *o) {
   while (length) {
@@ -279,7 +326,7 @@ static void watch(int epoll, int fd, struct slot *slot) {
 }
 
 static int run_conns(const struct options *o) {
-  struct stream s = make_stream(o->size, 0, o->varint, 0);
+  struct stream s = make_stream(o->size, 0, o->header, 0);
   struct result r = {.latency = 1};
   uint8_t *bytes = must_alloc(READ_SIZE);
   struct slot *slots = must_alloc(o->connections * sizeof *slots);
@@ -338,7 +385,7 @@ static void begin_exchange(int epoll, struct slot *slot, const uint8_t *frame, s
 }
 
 static int run_exchange(const struct options *o) {
-  struct stream s = make_stream(o->size, 0, o->varint, 1);
+  struct stream s = make_stream(o->size, 0, o->header, 1);
   struct result r = {.latency = 1};
   size_t reply_length = strcmp(o->reply, "echo") == 0 ? o->size : strlen(o->reply);
   uint8_t *reply = must_alloc(reply_length + 4), *bytes = must_alloc(reply_length + 64);
@@ -384,7 +431,7 @@ static int run_exchange(const struct options *o) {
 }
 
 static int run_idle(const struct options *o) {
-  struct stream s = make_stream(o->size, 0, o->varint, 1);
+  struct stream s = make_stream(o->size, 0, o->header, 1);
   struct result r = {0};
   int *fds = must_alloc(o->connections * sizeof *fds);
   size_t half = s.cycle / 2 + 2;
@@ -413,9 +460,9 @@ static int run_idle(const struct options *o) {
 static struct options parse_options(int argc, char **argv) {
   static const struct option longs[] = {
       {"size", 1, 0, 's'},   {"seconds", 1, 0, 't'}, {"frames", 1, 0, 'n'}, {"outstanding", 1, 0, 'k'},
-      {"reply", 1, 0, 'r'},  {"limit", 1, 0, 'l'},   {"varint", 0, 0, 'v'}, {"connections", 1, 0, 'c'},
+      {"reply", 1, 0, 'r'},  {"limit", 1, 0, 'l'},   {"header", 1, 0, 'v'}, {"connections", 1, 0, 'c'},
       {"help", 0, 0, 'h'},   {0, 0, 0, 0}};
-  struct options o = {.size = 64, .seconds = 1, .outstanding = 64, .connections = 16, .reply = OK_REPLY, .limit_ms = 10000};
+  struct options o = {.size = 64, .seconds = 1, .outstanding = 64, .connections = 0, .reply = OK_REPLY, .limit_ms = 10000};
   for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
     if (c == 's' && strcmp(optarg, "mixed") == 0) o.mixed = 1;
     else if (c == 's') o.size = strtoull(optarg, NULL, 10);
@@ -425,17 +472,20 @@ static struct options parse_options(int argc, char **argv) {
     else if (c == 'c') o.connections = strtoull(optarg, NULL, 10);
     else if (c == 'r') o.reply = optarg;
     else if (c == 'l') o.limit_ms = (int)(strtod(optarg, NULL) * 1000);
-    else if (c == 'v') o.varint = 1;
+    else if (c == 'v' && strcmp(optarg, "be32") == 0) o.header = BE32;
+    else if (c == 'v' && strcmp(optarg, "le32") == 0) o.header = LE32;
+    else if (c == 'v' && strcmp(optarg, "varint") == 0) o.header = VARINT;
     else {
       fputs(HELP, c == 'h' ? stdout : stderr);
       exit(c == 'h' ? 0 : 2);
     }
   }
-  if (argc - optind != 2 || !o.outstanding || !o.connections) {
+  if (argc - optind != 2 || !o.outstanding) {
     fputs(HELP, stderr);
     exit(2);
   }
   o.mode = argv[optind];
+  if (!o.connections) o.connections = strcmp(o.mode, "receive") == 0 ? 1 : 16;
   o.address = parse_address(argv[optind + 1]);
   return o;
 }
@@ -444,7 +494,7 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
   struct options o = parse_options(argc, argv);
-  if (strcmp(o.mode, "receive") == 0) return run_receive(&o);
+  if (strcmp(o.mode, "receive") == 0) return o.connections > 1 ? run_receive_many(&o) : run_receive(&o);
   if (strcmp(o.mode, "send") == 0) return run_send(&o);
   if (strcmp(o.mode, "echo") == 0) return run_echo(&o);
   if (strcmp(o.mode, "pingpong") == 0) {

@@ -368,7 +368,7 @@ int main(int argc, char **argv) {
   struct address address = parse_address(argv[2]);
   if (mode == SEND) {
     /* Every frame has the bytes of frame 0, as the generator expects. */
-    struct stream one = make_stream(size, 0, 0, 1);
+    struct stream one = make_stream(size, 0, BE32, 1);
     blast.frames = one.cycle < SEND_SIZE ? (uint32_t)(SEND_SIZE / one.cycle) : 1;
     blast.cycle = one.cycle * blast.frames;
     blast.payload_bytes = one.payload_bytes * blast.frames;
