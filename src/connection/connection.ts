@@ -494,7 +494,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
       handled = this.#init.policy?.onFault?.(this, error, lost) === true || lost
     })
     this.#tell(error)
-    if (!handled) this.#channel.close({ ms: ERROR_LINGER_MS })
+    if (!handled) this.#channel.close({ ms: this.#channel.framesSent > 0 ? ERROR_LINGER_MS : 0 })
   }
 
   /** From here on nothing is delivered; what was held is dropped. */

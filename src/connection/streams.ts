@@ -59,6 +59,7 @@ class Room {
 /** @internal */
 export function toDuplex(connection: AnyConnection): [Duplex, Consumer] {
   const room = new Room(connection)
+  let ended = false
   const duplex = new Duplex({
     objectMode: true,
     highWaterMark: HIGH_WATER_MARK,
@@ -84,8 +85,14 @@ export function toDuplex(connection: AnyConnection): [Duplex, Consumer] {
         for (let i = 0; i < batch.length; i++) room = duplex.push(connection.decode(batch, i)) && room
         if (!room) connection.pause()
       },
-      onEnd: () => void duplex.push(null),
-      onClose: (error) => void duplex.destroy(error),
+      onEnd() {
+        ended = true
+        duplex.push(null)
+      },
+      onClose(error) {
+        // After a clean end what is buffered is still to be read.
+        if (error !== undefined || !ended) duplex.destroy(error)
+      },
     },
   ]
 }

@@ -13,18 +13,12 @@ import type { BudgetConfig, Channel, ChannelConfig, ChannelEvents, Linger } from
 import type { Budget } from './budget.js'
 import { Deadline } from './deadlines.js'
 import type { Hub } from './hub.js'
-import { OutQueue } from './out-queue.js'
+import { OutQueue, type StreamKind } from './out-queue.js'
 import type { Slab, SlabUser } from './out-slab.js'
 import { awaitsInput, ReadDeadline, type ReadDeadlineOwner } from './read-deadline.js'
 
 /** Payloads up to this size are copied to the slab; larger ones are lent by the caller until they are written. */
 const COPY_BYTES = 16 * 1024
-
-/**
- * 'socket': what it has passed on is with the kernel, and it can be closed without ending it first. 'tls': must be ended.
- * 'duplex': anything; it may keep what it was given.
- */
-export type StreamKind = 'socket' | 'tls' | 'duplex'
 
 /** Where a stream's handlers find their channel: one function serves all of them. */
 const CHANNEL = Symbol('framewire.channel')
@@ -57,8 +51,9 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
   #peerEnded = false
   /** Nothing more is delivered: a fault, `close` or `destroy`. */
   #deaf = false
-  /** The input was not read to a boundary: there may be more behind it. */
   #faulted = false
+  /** The peer is in the middle of something: more input is to be expected. */
+  #isWriting = false
   #lost = false
   #ending = false
   #finSent = false
@@ -188,7 +183,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
   }
 
   #queue(): OutQueue {
-    this.#output ??= new OutQueue(this.stream, this.#hub.out, this.#kind === 'duplex', () => this.#passedOn())
+    this.#output ??= new OutQueue(this.stream, this.#hub.out, this.#kind, () => this.#passedOn())
     return this.#output
   }
 
@@ -251,7 +246,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
 
   /** The stream's callback: it has passed on a group, in a tick of its own. */
   #passedOn(): void {
-    if (this.#closed || this.#destroyed) return
+    if (this.#closed || this.#destroyed || this.#lost) return
     this.writeOut()
     if (this.#writtenMark > 0) this.#tellWritten()
     if (this.#owesDrain && this.queuedBytes < this.#config.highWaterMark) {
@@ -287,6 +282,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
     const error = input.push(chunk, this.#deliver)
     if (this.#deaf) return
     if (error !== null) {
+      this.#isWriting = true
       this.#fault(error)
       return
     }
@@ -385,7 +381,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
     this.writable = false
     this.#closing = true
     this.#lingerMs = linger.ms
-    if ((this.#input?.held ?? 0) > 0) this.#faulted = true
+    if ((this.#input?.held ?? 0) > 0) this.#isWriting = true
     this.#silence()
     this.flush()
     if (this.#stuck && this.queuedBytes > 0) this.destroy()
@@ -398,7 +394,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
     if (!this.#closing || this.#settling || this.#destroyed) return
     this.#settling = true
     if (this.#lingerMs === 0 && this.#kind === 'socket') this.destroy()
-    else if (this.#peerEnded || this.#faulted || this.#kind !== 'socket') this.#linger()
+    else if (this.#peerEnded || this.#isWriting || this.#kind !== 'socket') this.#linger()
     else this.#whenQuiet()
   }
 

@@ -10,6 +10,12 @@ import { OwnBytes } from '../../codec/own-buffer.js'
 import { argumentError } from '../../errors.js'
 import type { OutSlab, Slab } from './out-slab.js'
 
+/**
+ * 'socket': what it has passed on is with the kernel, and it can be closed without ending it first. 'tls': must be ended
+ * first. 'duplex': anything; it may keep the memory it is given beyond the callback.
+ */
+export type StreamKind = 'socket' | 'tls' | 'duplex'
+
 /** One group: the bytes of which, after a loss, it is not known whether they were written. */
 const GROUP_BYTES = 256 * 1024
 const GROUP_PIECES = 256
@@ -35,8 +41,7 @@ export class OutQueue {
   oldestAt = 0
   readonly #stream: Duplex
   readonly #slabs: OutSlab
-  /** The stream may keep what it is given beyond its callback: it gets no memory that is used again. */
-  readonly #keeps: boolean
+  readonly #kind: StreamKind
   readonly #onDone: () => void
   #pieces: Piece[] = []
   /** Pieces before this one lie in no slab. */
@@ -49,10 +54,10 @@ export class OutQueue {
   #tailAt = 0
 
   /** @param onDone called, in a tick of its own, after the stream has passed on a group. */
-  constructor(stream: Duplex, slabs: OutSlab, keeps: boolean, onDone: () => void) {
+  constructor(stream: Duplex, slabs: OutSlab, kind: StreamKind, onDone: () => void) {
     this.#stream = stream
     this.#slabs = slabs
-    this.#keeps = keeps
+    this.#kind = kind
     this.#onDone = onDone
   }
 
@@ -65,7 +70,10 @@ export class OutQueue {
    * @throws {TypeError} `ERR_FRAME_PAYLOAD_DETACHED`: memory of the caller is gone, nothing right can follow.
    */
   pump(): void {
-    while (this.inFlight === 0 && this.#pieces.length > 0) this.#writeGroup()
+    const stream = this.#stream
+    while (this.inFlight === 0 && this.#pieces.length > 0 && stream.errored === null && !stream.destroyed) {
+      this.#writeGroup()
+    }
     this.#settle()
   }
 
@@ -106,15 +114,17 @@ export class OutQueue {
     if (this.#pieces.length === 0) this.#tail = undefined
     this.#write(pieces, count)
     if (this.#stream.writableLength > 0) return
-    this.#early++
-    this.#release()
+    if (this.#stream.errored === null) {
+      this.#early++
+      this.#release()
+    } else if (this.#kind === 'socket') this.inFlight = 0 // the system refused all of it
   }
 
   /** Makes sure that the stream may have the piece; returns its length. */
   #lendable(piece: Piece): number {
     if (piece.bytes.length !== piece.length) throw argumentError('ERR_FRAME_PAYLOAD_DETACHED')
     if (piece.slab === undefined) return piece.length
-    if (this.#keeps || !this.#slabs.lend(piece.slab)) piece.bytes = Buffer.from(piece.bytes)
+    if (this.#kind === 'duplex' || !this.#slabs.lend(piece.slab)) piece.bytes = Buffer.from(piece.bytes)
     else this.#lent.push(piece.slab)
     piece.slab = undefined
     return piece.length

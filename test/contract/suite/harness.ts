@@ -1,0 +1,220 @@
+/** What the contract tests stand on: a server and its peers, every one of them closed when the test ends. */
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { connect as connectRaw, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  type Connection,
+  type ConnectOptions,
+  connect,
+  createServer,
+  type Server,
+  type ServerOptions,
+} from 'framewire'
+import { onTestFinished } from 'vitest'
+
+export type Backend = 'js' | 'native'
+
+type Bytes = Uint8Array | string
+
+export interface Stage {
+  readonly server: Server<Buffer, Bytes>
+  readonly path: string
+  /** The next connection the server accepts; each is given out once. */
+  accepted(): Promise<Connection<Buffer, Bytes>>
+  /** A client of the same backend. */
+  connect(options?: Partial<ConnectOptions>): Promise<Connection<Buffer, Bytes>>
+  /** A client, and the server's side of it. */
+  pair(
+    options?: Partial<ConnectOptions>,
+  ): Promise<[client: Connection<Buffer, Bytes>, server: Connection<Buffer, Bytes>]>
+  /** A peer that writes whatever it likes. */
+  raw(): Promise<RawPeer>
+}
+
+/** A server on a unix socket of its own. */
+export async function stage(backend: Backend, options: ServerOptions<Buffer, Bytes> = {}): Promise<Stage> {
+  const directory = await mkdtemp(join(tmpdir(), 'fw-'))
+  const path = join(directory, 's')
+  const arrived: Connection<Buffer, Bytes>[] = []
+  const waiting: ((connection: Connection<Buffer, Bytes>) => void)[] = []
+  const server = createServer({ backend, ...options } as ServerOptions<Buffer, Bytes> & {
+    serialization?: 'buffer'
+  })
+  server.on('connection', (connection) => {
+    const next = waiting.shift()
+    if (next === undefined) arrived.push(connection)
+    else next(connection)
+  })
+  await server.listen(path)
+  onTestFinished(async () => {
+    await server.close({ timeout: 0 })
+    await rm(directory, { recursive: true, force: true })
+  })
+  const accepted = () => {
+    const there = arrived.shift()
+    if (there !== undefined) return Promise.resolve(there)
+    return new Promise<Connection<Buffer, Bytes>>((resolve) => waiting.push(resolve))
+  }
+  const open = async (more: Partial<ConnectOptions> = {}) => {
+    const connection = await connect({ backend, path, ...more } as ConnectOptions & {
+      serialization?: 'buffer'
+    })
+    onTestFinished(() => void connection.destroy())
+    return connection
+  }
+  return {
+    server,
+    path,
+    accepted,
+    connect: open,
+    pair: async (more) => {
+      const client = await open(more)
+      return [client, await accepted()]
+    },
+    raw: () => RawPeer.connect(path),
+  }
+}
+
+/** A plain socket, with what it has read. */
+export class RawPeer {
+  readonly socket: Socket
+  /** The codes of what went wrong with it. */
+  readonly errors: (string | undefined)[] = []
+  #received: Buffer[] = []
+
+  constructor(socket: Socket) {
+    this.socket = socket
+    socket.on('data', (chunk) => this.#received.push(chunk))
+    socket.on('error', (error: NodeJS.ErrnoException) => this.errors.push(error.code))
+  }
+
+  static async connect(path: string): Promise<RawPeer> {
+    const socket = connectRaw({ path, allowHalfOpen: true })
+    onTestFinished(() => void socket.destroy())
+    await once(socket, 'connect')
+    return new RawPeer(socket)
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.#received)
+  }
+
+  /** Settles when the kernel has it. */
+  write(bytes: Uint8Array | string): Promise<void> {
+    return new Promise((resolve, reject) =>
+      this.socket.write(bytes, (error) => (error ? reject(error) : resolve())),
+    )
+  }
+
+  /** Settles when the server has ended its side. */
+  async ended(): Promise<Buffer> {
+    if (!this.socket.readableEnded && !this.socket.destroyed) await once(this.socket, 'end')
+    return this.received
+  }
+
+  async closed(): Promise<Buffer> {
+    if (!this.socket.closed) await new Promise((resolve) => this.socket.once('close', resolve))
+    return this.received
+  }
+}
+
+/** A frame with a 4-byte big-endian length. */
+export function frame(payload: Uint8Array | string): Buffer {
+  const bytes = Buffer.from(payload)
+  const header = Buffer.alloc(4)
+  header.writeUInt32BE(bytes.length)
+  return Buffer.concat([header, bytes])
+}
+
+/** Payloads of consecutive frames; the rest is no frame. */
+export function unframe(bytes: Buffer): Buffer[] {
+  const payloads: Buffer[] = []
+  for (let at = 0; at + 4 <= bytes.length; ) {
+    const end = at + 4 + bytes.readUInt32BE(at)
+    if (end > bytes.length) break
+    payloads.push(bytes.subarray(at + 4, end))
+    at = end
+  }
+  return payloads
+}
+
+/** What a connection tells, in order, as short words. */
+export function trace(connection: Connection<Buffer, Bytes>, options: { consume?: boolean } = {}): string[] {
+  const events: string[] = []
+  const word = (name: string, error?: Error) => {
+    const code = (error as { code?: string } | undefined)?.code
+    events.push(error === undefined ? name : `${name} ${code}`)
+  }
+  if (options.consume !== false) connection.on('frame', (payload) => events.push(`frame ${short(payload)}`))
+  connection.on('drain', () => events.push('drain'))
+  connection.on('error', (error) => word('error', error))
+  connection.on('close', (error) => word('close', error))
+  return events
+}
+
+export function short(payload: Uint8Array): string {
+  return payload.length <= 16 ? Buffer.from(payload).toString() : `${payload.length} bytes`
+}
+
+/** Settles with what closed the connection. */
+export function closing(
+  connection: Connection<Buffer, Bytes>,
+): Promise<(Error & { code?: string }) | undefined> {
+  return new Promise((resolve) => connection.once('close', (error) => resolve(error)))
+}
+
+/** The next `count` frames in 'frame' mode. */
+export function frames(connection: Connection<Buffer, Bytes>, count: number): Promise<Buffer[]> {
+  return new Promise((resolve, reject) => {
+    const got: Buffer[] = []
+    connection.on('frame', (payload) => {
+      got.push(payload)
+      if (got.length === count) resolve(got)
+    })
+    connection.on('close', (error) =>
+      reject(error ?? new Error(`closed after ${got.length} of ${count} frames`)),
+    )
+  })
+}
+
+/** Bytes that tell where they come from. */
+export function pattern(length: number, seed = 1): Buffer {
+  const bytes = Buffer.allocUnsafe(length)
+  let state = seed >>> 0 || 1
+  for (let i = 0; i < length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    bytes[i] = state >>> 24
+  }
+  return bytes
+}
+
+/** The next value of a seeded generator from 0 to 1. */
+export function randomizer(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+/** The process's uncaught exceptions while `run` runs, instead of a failed test. */
+export async function uncaught(count: number, run: () => void | Promise<void>): Promise<unknown[]> {
+  const before = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  const errors: unknown[] = []
+  try {
+    await new Promise<void>((resolve, reject) => {
+      process.on('uncaughtException', (error) => {
+        errors.push(error)
+        if (errors.length === count) resolve()
+      })
+      Promise.resolve(run()).then(() => count === 0 && resolve(), reject)
+    })
+  } finally {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of before) process.on('uncaughtException', listener)
+  }
+  return errors
+}

@@ -1,0 +1,241 @@
+/** What `send` promises: order, copies, limits, backpressure, and the report of what was never written. */
+import { describe, expect, it } from 'vitest'
+import { type Backend, closing, frame, frames, pattern, stage, trace, unframe } from './harness.js'
+
+const code = (expected: string) => expect.objectContaining({ code: expected })
+
+export function sendingContract(backend: Backend): void {
+  it('sends strings as UTF-8 and views as the bytes they cover', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    const memory = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+    const got = frames(server, 5)
+    client.send('长度相同')
+    client.send(memory.subarray(2, 4))
+    client.send(new Uint16Array(memory.buffer, 4, 2) as never)
+    client.send(new DataView(memory.buffer, 6) as never)
+    client.send('é'.repeat(20_000))
+    expect((await got).map((payload) => payload.toString('hex'))).toEqual([
+      Buffer.from('长度相同').toString('hex'),
+      '0304',
+      '05060708',
+      '0708',
+      'c3a9'.repeat(20_000),
+    ])
+  })
+
+  it('has copied payloads of up to 16 KiB when it returns', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    const payload = Buffer.alloc(16 * 1024, 'a')
+    const got = frames(server, 1)
+    client.send(payload)
+    payload.fill('b')
+    expect((await got)[0].every((byte) => byte === 0x61)).toBe(true)
+  })
+
+  it.each([
+    ['a number', 5],
+    ['null', null],
+    ['undefined', undefined],
+    ['an object', { length: 4 }],
+    ['an object with toString', { toString: () => 'text' }],
+    ['an array', [1, 2, 3]],
+    ['a proxy', new Proxy(new Uint8Array(4), {})],
+  ])('throws a TypeError for %s, and goes on', async (_what, payload) => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    const got = frames(server, 1)
+    expect(() => client.send(payload as never)).toThrow(TypeError)
+    expect(() => client.send(payload as never)).toThrow(code('ERR_FRAME_PAYLOAD_TYPE'))
+    expect(client.stats().framesSent).toBe(0)
+    client.send('fine')
+    expect(String((await got)[0])).toBe('fine')
+  })
+
+  it('refuses what is over maxFrameLength, and queues nothing of it', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair({ maxFrameLength: 100_000 })
+    const got = frames(server, 2)
+    client.send('before')
+    expect(() => client.send(Buffer.alloc(100_001))).toThrow(code('ERR_FRAME_TOO_LARGE'))
+    expect(() => client.send('x'.repeat(100_001))).toThrow(code('ERR_FRAME_TOO_LARGE'))
+    await expect(client.sendAsync(Buffer.alloc(100_001))).rejects.toThrow(code('ERR_FRAME_TOO_LARGE'))
+    client.send(Buffer.alloc(100_000))
+    const [before, largest] = await got
+    expect([String(before), largest.length]).toEqual(['before', 100_000])
+  })
+
+  it('refuses memory that was detached', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    const payload = new Uint8Array(50_000)
+    structuredClone(payload.buffer, { transfer: [payload.buffer] })
+    expect(() => client.send(payload)).toThrow(code('ERR_FRAME_PAYLOAD_DETACHED'))
+    const got = frames(server, 1)
+    client.send('fine')
+    expect(String((await got)[0])).toBe('fine')
+  })
+
+  it('keeps the order of small and large frames, text and bytes', async () => {
+    const { raw, accepted } = await stage(backend)
+    const peer = await raw()
+    const server = await accepted()
+    const sent = Array.from({ length: 300 }, (_, i) =>
+      i % 3 === 0 ? 'text'.repeat(i * 20) : pattern(i % 7 === 0 ? 40_000 : i, i),
+    )
+    for (const payload of sent) server.send(payload)
+    server.end()
+    const got = unframe(await peer.ended())
+    expect(got.length).toBe(sent.length)
+    for (let i = 0; i < sent.length; i++) expect(got[i].equals(Buffer.from(sent[i] as Buffer))).toBe(true)
+  })
+
+  it('says false over the high-water mark, and drains once', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair({ highWaterMark: 100_000 })
+    server.pause()
+    const events = trace(client, { consume: false })
+    const payload = Buffer.alloc(8000)
+    let sent = 0
+    do sent++
+    while (client.send(payload))
+    // Whatever the kernel takes of the first turn, there is an end to what it takes.
+    while (client.stats().bytesQueued < 100_000) {
+      for (let i = 0; i < 20; i++, sent++) client.send(payload)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    events.length = 0
+    const got = frames(server, sent)
+    const drained = new Promise((resolve) => client.once('drain', () => resolve(null)))
+    server.resume()
+    await Promise.all([got, drained])
+    expect(events).toEqual(['drain'])
+    expect(client.stats().bytesQueued).toBe(0)
+  })
+
+  it('forwards frames of a batch as they are', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    server.onBatch((batch) => {
+      for (let i = 0; i < batch.length; i++) if (batch.start(i) < batch.end(i)) server.sendFrom(batch, i)
+    })
+    const sent = Array.from({ length: 2000 }, (_, i) => pattern(1 + (i % 300), i))
+    sent[700] = pattern(150_000)
+    const got = frames(client, sent.length)
+    for (const payload of sent) client.send(payload)
+    client.send('')
+    const echoed = await got
+    for (let i = 0; i < sent.length; i++) expect(echoed[i].equals(sent[i])).toBe(true)
+  })
+
+  it('forwards to a connection of another format', async () => {
+    const one = await stage(backend)
+    const other = await stage(backend, { format: 'uint16le' })
+    const [client, server] = await one.pair()
+    const [sink, source] = await other.pair({ format: 'uint16le' })
+    server.onBatch((batch) => {
+      for (let i = 0; i < batch.length; i++) source.sendFrom(batch, i)
+    })
+    const got = frames(sink, 3)
+    for (const text of ['one', '', 'three']) client.send(text)
+    expect((await got).map(String)).toEqual(['one', '', 'three'])
+  })
+
+  describe('sendAsync', () => {
+    it('settles when the kernel has the frame, in order', async () => {
+      const { pair } = await stage(backend)
+      const [client, server] = await pair()
+      const settled: number[] = []
+      const got = frames(server, 200)
+      await Promise.all(
+        Array.from({ length: 200 }, (_, i) => client.sendAsync(pattern(i * 10)).then(() => settled.push(i))),
+      )
+      expect(settled).toEqual(Array.from({ length: 200 }, (_, i) => i))
+      expect(client.stats().bytesQueued).toBe(0)
+      expect((await got).length).toBe(200)
+    })
+
+    it('rejects on a closed connection: never written', async () => {
+      const { pair } = await stage(backend)
+      const [client] = await pair()
+      const closed = closing(client)
+      client.destroy()
+      await expect(client.sendAsync('x')).rejects.toMatchObject({
+        code: 'ERR_FRAME_CLOSED',
+        neverWritten: true,
+      })
+      expect(client.send('x')).toBe(false)
+      await closed
+    })
+
+    it('on a lost connection says of each frame whether it was never written', async () => {
+      const { raw, accepted } = await stage(backend)
+      const peer = await raw()
+      const server = await accepted()
+      peer.socket.pause()
+      const payload = Buffer.alloc(60_000)
+      const outcomes: Promise<string>[] = []
+      const sendOne = () =>
+        outcomes.push(
+          server.sendAsync(payload).then(
+            () => 'written',
+            (error) => `${error.code} ${error.neverWritten}`,
+          ),
+        )
+      while (server.stats().bytesQueued < 2_000_000) {
+        sendOne()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      const closed = closing(server)
+      peer.socket.destroy()
+      expect(await closed).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST' })
+      const words = await Promise.all(outcomes)
+      const { bytesAccepted, bytesWritten } = server.stats()
+      const never = words.filter((word) => word === 'ERR_FRAME_CONNECTION_LOST true').length
+      expect(never).toBe(Math.floor((bytesAccepted - bytesWritten) / 60_004))
+      expect(never).toBeGreaterThan(20)
+      // Written ones first, then those whose fate is unknown, then those never written.
+      const order = words.map((word) =>
+        ['written', 'ERR_FRAME_CONNECTION_LOST false', 'ERR_FRAME_CONNECTION_LOST true'].indexOf(word),
+      )
+      expect(order).toEqual([...order].sort())
+      expect(order).not.toContain(-1)
+    })
+
+    it('stops waiting when aborted, with the reason', async () => {
+      const { pair } = await stage(backend)
+      const [client, server] = await pair()
+      server.pause()
+      const reason = new Error('enough')
+      expect(await client.sendAsync('x', { signal: AbortSignal.abort(reason) }).catch((error) => error)).toBe(
+        reason,
+      )
+      expect(client.stats().framesSent).toBe(0)
+      const controller = new AbortController()
+      const sent = client.sendAsync(Buffer.alloc(4_000_000), { signal: controller.signal })
+      controller.abort(reason)
+      expect(await sent.catch((error) => error)).toBe(reason)
+    })
+
+    it('refuses a signal that is none', async () => {
+      const { pair } = await stage(backend)
+      const [client] = await pair()
+      await expect(client.sendAsync('x', { signal: {} as never })).rejects.toThrow(
+        code('ERR_FRAME_OPTION_INVALID'),
+      )
+    })
+  })
+
+  it('writes everything before it ends', async () => {
+    const { raw, accepted } = await stage(backend)
+    const peer = await raw()
+    const server = await accepted()
+    const large = pattern(3_000_000)
+    server.send(large)
+    server.end('last')
+    expect(server.send('late')).toBe(false)
+    const got = await peer.ended()
+    expect(got.equals(Buffer.concat([frame(large), frame('last')]))).toBe(true)
+  })
+}
