@@ -16,20 +16,21 @@ export {
   FORMAT_PRESETS,
   type FormatPreset,
   FrameBatch,
-  FrameDecoder,
   type FrameDecoderOptions,
   FrameEncoder,
   type FrameEncoderOptions,
   type FrameFormat,
   MAX_FRAME_LENGTH,
   type Payload,
-} from './codec/index.js'
+} from './codec/node/index.js'
 export type { CustomSerialization, Serialization } from './codec/serialization.js'
 export {
   Connection,
   type ConnectionEvents,
   type ConnectionStats,
   type WebStreams,
+  type WrapOptions,
+  wrap,
 } from './connection/index.js'
 export { type ArgumentErrorCode, type CodedTypeError, type ErrorCode, FrameError } from './errors.js'
 export type { ChannelOptions } from './options.js'
@@ -47,3 +48,4 @@ export type {
 export { createServer, RequestContext, Server } from './server/index.js'
 export { type BackendInfo, type BackendName, backendInfo } from './transport/choose.js'
 export type { Address, PeerCredentials } from './transport/contract.js'
+export { FrameDecoder } from './transport/decoder.js'

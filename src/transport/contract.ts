@@ -3,6 +3,7 @@
  * bytes; it knows nothing of consumer modes, requests or replies. Both transports keep every sentence here.
  */
 import type { FrameBatch } from '../codec/batch.js'
+import type { Scanner } from '../codec/scan.js'
 import type { FrameError } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
 
@@ -187,6 +188,8 @@ export interface ConnectConfig extends ChannelConfig, BudgetConfig {
 
 export interface Transport {
   readonly name: 'native' | 'js'
+  /** A header scan of its own, for decoders that ask for one. */
+  createScanner?(): Scanner
   /** Rejects with the system's error (`code` `EADDRINUSE` and so on, `syscall`, `address`). */
   listen(target: ListenTarget, config: ListenerConfig, events: ListenerEvents): Promise<Listener>
   /** The channel does not deliver anything before its `events` are set, which the caller does synchronously on resolution. */

@@ -1,5 +1,6 @@
 /** The native transport: the addon's connections behind the contract. Knows nothing of how the addon was found. */
 import { lookup } from 'node:dns/promises'
+import type { Scanner } from '../../codec/scan.js'
 import { FrameError } from '../../errors.js'
 import type {
   Address,
@@ -19,6 +20,7 @@ import { NativeChannel } from './channel.js'
 import { systemError } from './faults.js'
 import { NativeHub } from './hub.js'
 import { NativeListener } from './listener.js'
+import { createNativeScanner } from './scanner.js'
 
 /** `Infinity` for the addon, which counts connections in 32 bits. */
 const MAX_COUNT = 2 ** 32 - 1
@@ -33,6 +35,10 @@ class NativeTransport implements Transport {
   private readonly shared = new Map<ConnectConfig, { readonly id: number; uses: number }>()
 
   constructor(private readonly binding: Binding) {}
+
+  createScanner(): Scanner {
+    return createNativeScanner(this.binding)
+  }
 
   async listen(target: ListenTarget, config: ListenerConfig, events: ListenerEvents): Promise<Listener> {
     refuseTls(config.tls)
