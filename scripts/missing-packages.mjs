@@ -8,7 +8,7 @@ const names = readFileSync(process.argv[2], 'utf8')
   .filter(Boolean)
 
 const isInstalled = (name) => {
-  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '${Status}', name], { encoding: 'utf8' })
-  return stdout?.includes('install ok installed') ?? false
+  const { stdout } = spawnSync('dpkg-query', ['--status', name], { encoding: 'utf8' })
+  return stdout?.includes('Status: install ok installed') ?? false
 }
 console.log(names.filter((name) => !isInstalled(name)).join(' '))
