@@ -1,0 +1,58 @@
+/** What `send` sends: words of the command line, a file, stdin, lines of either. Knows bytes, not sockets. */
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { UsageError } from '../exit.js'
+
+export type Encoding = 'text' | 'hex' | 'json'
+
+export interface InputOptions {
+  readonly words: readonly string[]
+  /** `-`: stdin. */
+  readonly file: string | undefined
+  readonly as: Encoding
+}
+
+/** The one payload of the command. */
+export async function readPayload({ words, file, as }: InputOptions): Promise<Buffer> {
+  if (words.length > 0) {
+    if (file !== undefined) throw new UsageError('a payload and --file exclude each other')
+    if (words.length > 1) throw new UsageError('one payload; quote it when it has spaces')
+    if (words[0] !== '-') return encode(words[0], as)
+  }
+  const bytes = await readAll(file ?? '-')
+  return as === 'text' ? bytes : encode(bytes.toString(), as)
+}
+
+/** A payload per line, without its end. Empty lines are payloads too, but not in JSON. */
+export async function* readLines({ words, file, as }: InputOptions): AsyncGenerator<Buffer> {
+  if (words.length > 0) throw new UsageError('--lines reads stdin or --file, not a payload')
+  const input = file === undefined || file === '-' ? process.stdin : createReadStream(file)
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (as === 'text' || line.trim() !== '') yield encode(line, as)
+  }
+}
+
+async function readAll(file: string): Promise<Buffer> {
+  if (file !== '-') return readFile(file)
+  const chunks: Buffer[] = []
+  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}
+
+function encode(text: string, as: Encoding): Buffer {
+  if (as === 'text') return Buffer.from(text)
+  if (as === 'json') return Buffer.from(compactJson(text))
+  const digits = text.replace(/\s+|^0x/g, '')
+  if (!/^([0-9a-f]{2})*$/i.test(digits))
+    throw new UsageError('--as hex: the payload is not pairs of hex digits')
+  return Buffer.from(digits, 'hex')
+}
+
+function compactJson(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text))
+  } catch (error) {
+    throw new UsageError(`--as json: ${(error as Error).message}`)
+  }
+}
