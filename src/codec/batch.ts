@@ -3,7 +3,7 @@
  * come from. Borrowed: a transport reuses one batch, its bytes and its table for every delivery.
  */
 import { FrameError } from '../errors.js'
-import { copyBytes, copyRows, OwnBytes } from './own-buffer.js'
+import { copyBytes, copyRows, NEVER, piece, shareFrom } from './own-buffer.js'
 import { readJson, readText } from './text.js'
 
 /** Two entries a frame: where its payload starts in `bytes`, and where it ends. */
@@ -27,8 +27,10 @@ export class FrameBatch implements Iterable<Buffer> {
   region = -1
   /** @internal Set by {@link expire}; whoever fills the batch again sets it back. */
   expired = false
-  /** @internal `bytes` belongs to the frames alone and is not written again: a large payload is handed over, not copied. */
+  /** @internal Nobody writes to `bytes` again: a payload that is large beside it is given away, not copied. */
   owned = false
+  /** @internal Payloads below this index were given away before; another copy of them is a copy. */
+  given = 0
 
   constructor(bytes: Buffer, table: FrameTable) {
     this.bytes = bytes
@@ -51,11 +53,13 @@ export class FrameBatch implements Iterable<Buffer> {
    */
   copy(i: number): Buffer {
     this.check(i)
+    const { bytes, table } = this
     const entry = this.base + 2 * i
-    const start = this.table[entry]
-    const end = this.table[entry + 1]
-    if (this.owned && end - start >= 4096) return this.handOver(start, end)
-    return copyBytes(this.bytes, start, end)
+    const start = table[entry]
+    const end = table[entry + 1]
+    if (!this.owned || i < this.given || end - start < shareFrom(bytes)) return copyBytes(bytes, start, end)
+    this.given = i + 1
+    return piece(bytes, start, end - start)
   }
 
   /** Payload `i` where it lies, borrowed: its bytes are overwritten once the callback has returned. */
@@ -63,7 +67,7 @@ export class FrameBatch implements Iterable<Buffer> {
     this.check(i)
     const { bytes, table } = this
     const entry = this.base + 2 * i
-    return new OwnBytes(bytes.buffer, bytes.byteOffset + table[entry], table[entry + 1] - table[entry])
+    return piece(bytes, table[entry], table[entry + 1] - table[entry])
   }
 
   /** Payload `i` read as UTF-8; what is not UTF-8 becomes U+FFFD. */
@@ -86,8 +90,9 @@ export class FrameBatch implements Iterable<Buffer> {
   /** Every payload in memory of its own, appended to `out`. Cheaper than {@link copy} one by one. */
   copyAll(out: Buffer[] = []): Buffer[] {
     if (this.length === 0 && this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
-    if (this.owned && this.length === 1) out.push(this.copy(0))
-    else copyRows(this.bytes, this.table, this.base, 0, this.length, out)
+    const share = this.owned && this.given === 0 ? shareFrom(this.bytes) : NEVER
+    copyRows(this.bytes, this.table, this.base, 0, this.length, out, share)
+    this.given = this.length
     return out
   }
 
@@ -104,7 +109,9 @@ export class FrameBatch implements Iterable<Buffer> {
     const rows = Math.max(0, this.length - from)
     const wireStart = from === 0 ? this.wireStart : this.end(from - 1)
     const wireEnd = rows === 0 ? wireStart : this.end(this.length - 1)
-    const isWhole = this.owned && rows === this.length
+    // Memory of our own is kept as it is, unless most of it is not these frames.
+    const isWhole =
+      this.owned && this.given === 0 && 2 * (wireEnd - wireStart) >= this.bytes.buffer.byteLength
     const bytes = isWhole ? this.bytes : copyBytes(this.bytes, wireStart, wireEnd)
     const offset = isWhole ? 0 : wireStart
     const batch = new FrameBatch(bytes, new Uint32Array(2 * rows))
@@ -112,7 +119,7 @@ export class FrameBatch implements Iterable<Buffer> {
     batch.wireStart = wireStart - offset
     batch.owned = isWhole
     for (let i = 0; i < 2 * rows; i++) batch.table[i] = this.table[this.base + 2 * from + i] - offset
-    this.owned = false
+    if (isWhole) this.given = this.length
     return batch
   }
 
@@ -126,11 +133,5 @@ export class FrameBatch implements Iterable<Buffer> {
     if (i >>> 0 === i && i < this.length) return
     if (this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
     throw new RangeError(`frame ${String(i)} of a batch of ${this.length}`)
-  }
-
-  /** Gives the memory away, once: the next copy of it is a copy. */
-  private handOver(start: number, end: number): Buffer {
-    this.owned = false
-    return new OwnBytes(this.bytes.buffer, this.bytes.byteOffset + start, end - start)
   }
 }

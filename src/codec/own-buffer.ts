@@ -61,13 +61,26 @@ export function copyBytes(bytes: Uint8Array, start: number, end: number): Buffer
   const length = end - start
   const copy = allocatePooled(length)
   if (length <= SMALL) for (let i = 0; i < length; i++) copy[i] = bytes[start + i]
-  else copy.set(new OwnBytes(bytes.buffer, bytes.byteOffset + start, length))
+  else copy.set(piece(bytes, start, length))
   return copy
 }
 
+/** {@link shareFrom} for memory that somebody writes to again: nothing of it is given away. */
+export const NEVER = Number.POSITIVE_INFINITY
+
 /**
- * Own copies of the frames `from..to` of a table (rows of start and end, the first at `base`), appended to `out`.
+ * Least size of a payload that may be given away as a piece of `bytes`, which nobody writes to again, instead of a copy:
+ * from there on it keeps no more alive than a copy would.
+ */
+export function shareFrom(bytes: Uint8Array): number {
+  const { byteLength } = bytes.buffer
+  return byteLength <= CHUNK ? ON_HEAP + 1 : Math.max(ON_HEAP + 1, Math.ceil(byteLength / CHUNK_TIMES))
+}
+
+/**
+ * Own Buffers of the frames `from..to` of a table (rows of start and end, the first at `base`), appended to `out`.
  * Neighbours are copied together, headers and all, and cut apart: 30 to 50 ns a payload of 64 bytes.
+ * @param share payloads from this size on are given away where they lie: {@link shareFrom} or {@link NEVER}.
  */
 export function copyRows(
   bytes: Uint8Array,
@@ -76,32 +89,40 @@ export function copyRows(
   from: number,
   to: number,
   out: Uint8Array[],
+  share: number,
 ): void {
   const last = base + 2 * to
+  const most = Math.min(share, LARGE)
   let entry = base + 2 * from
   while (entry < last) {
     const start = table[entry]
     const length = table[entry + 1] - start
-    if (length <= SMALL || length >= LARGE) {
-      out.push(copyBytes(bytes, start, start + length))
-      entry += 2
-    } else {
-      const next = chunkEnd(table, entry, last)
+    if (length > SMALL && length < most) {
+      const next = chunkEnd(table, entry, last, most)
       cutChunk(bytes, table, entry, next, out)
       entry = next
+    } else {
+      const isShared = length >= share
+      out.push(isShared ? piece(bytes, start, length) : copyBytes(bytes, start, start + length))
+      entry += 2
     }
   }
 }
 
-/** Entry behind the neighbours, from `entry` on, that are of middle size and lie within one chunk. */
-function chunkEnd(table: FrameTable, entry: number, last: number): number {
+/** `length` bytes from `start` on, where they lie. */
+export function piece(bytes: Uint8Array, start: number, length: number): Buffer {
+  return new OwnBytes(bytes.buffer, bytes.byteOffset + start, length)
+}
+
+/** Entry behind the neighbours, from `entry` on, that are smaller than `large`, not small, and lie within one chunk. */
+function chunkEnd(table: FrameTable, entry: number, last: number, large: number): number {
   const origin = table[entry]
   let most = chunkSize(table[entry + 1] - origin)
   let next = entry + 2
   while (next < last) {
     const end = table[next + 1]
     const length = end - table[next]
-    if (length <= SMALL || length >= LARGE) break
+    if (length <= SMALL || length >= large) break
     most = Math.min(most, chunkSize(length))
     if (end - origin > most) break
     next += 2
@@ -132,6 +153,6 @@ function cutChunk(
 
 function copyChunk(bytes: Uint8Array, start: number, length: number): Uint8Array {
   const chunk = allocate(length)
-  chunk.set(new OwnBytes(bytes.buffer, bytes.byteOffset + start, length))
+  chunk.set(piece(bytes, start, length))
   return chunk
 }

@@ -52,6 +52,8 @@ export interface ReassemblyOptions {
   readonly space?: ScanSpace
   /** Default: the JS scan. */
   readonly scanner?: Scanner
+  /** Nobody writes to a pushed chunk again: payloads may be pieces of it. Default false. */
+  readonly ownsChunks?: boolean
   /** Skip a frame over the limit, exactly as many bytes as it declares, and go on. Default false: the stream ends. */
   readonly discard?: boolean
 }
@@ -78,6 +80,7 @@ export class Reassembly {
   private skip = 0
   private space: ScanSpace
   private readonly scanner: Scanner
+  private readonly ownsChunks: boolean
   private readonly discard: boolean
   private pushing = false
   private stopped = false
@@ -91,6 +94,7 @@ export class Reassembly {
     this.limit = limit
     this.space = options.space ?? new ScanSpace(1024)
     this.scanner = options.scanner ?? scan
+    this.ownsChunks = options.ownsChunks ?? false
     this.discard = options.discard ?? false
   }
 
@@ -112,7 +116,8 @@ export class Reassembly {
   }
 
   /**
-   * Takes a chunk and delivers every frame that is whole by now. The chunk is not kept. Returns the protocol error
+   * Takes a chunk and delivers every frame that is whole by now. The chunk is not kept, unless
+   * `ownsChunks`. Returns the protocol error
    * that ended the stream (`ERR_FRAME_TOO_LARGE`, `ERR_FRAME_LENGTH_INVALID`), from then on always the same one, or
    * null. A sink that throws throws out of here; what the chunk still holds is delivered by the next `push`.
    */
@@ -207,7 +212,7 @@ export class Reassembly {
     // A delivery may use the result again (a push of this stream in it does not).
     const { status, payloadLength, frameLength } = result
     this.at = result.next
-    if (result.rows > 0) this.deliver(chunk as Buffer, result.rows, from, false, sink)
+    if (result.rows > 0) this.deliver(chunk as Buffer, result.rows, from, this.ownsChunks, sink)
     if (!this.isLive() || status === SCAN_FULL || status === SCAN_BOUNDARY) return
     if (status === SCAN_HEADER || status === SCAN_BODY) {
       this.frameLength = status === SCAN_BODY ? frameLength : 0
@@ -256,6 +261,7 @@ export class Reassembly {
     batch.wireStart = wireStart
     batch.region = -1
     batch.owned = owned
+    batch.given = 0
     batch.expired = false
     this.frames += rows
     try {

@@ -125,13 +125,29 @@ describe('a frame batch', () => {
     }
   })
 
-  it('hands over a large payload that is its own memory once, and copies it after that', () => {
-    const batch = batchOf([Buffer.alloc(5000, 7)], 0) as FrameBatch & { owned: boolean }
+  it('gives a payload of memory nobody writes to away where it lies, once, if it is large beside that memory', () => {
+    const batch = batchOf([Buffer.alloc(5000, 7), 'small', Buffer.alloc(3000, 9)], 0) as FrameBatch & {
+      owned: boolean
+    }
     batch.owned = true
-    const first = batch.copy(0)
-    const second = batch.copy(0)
-    expect(first.buffer).toBe(batch.bytes.buffer)
-    expect(second.buffer).not.toBe(batch.bytes.buffer)
-    expect(second).toEqual(first)
+    const isPiece = (payload: Buffer) => payload.buffer === batch.bytes.buffer
+    expect([0, 1, 2].map((i) => isPiece(batch.copy(i)))).toEqual([true, false, true])
+    expect([0, 1, 2].map((i) => isPiece(batch.copy(i)))).toEqual([false, false, false])
+    expect(batch.copyAll().map(isPiece)).toEqual([false, false, false])
+    expect(batch.copyAll().map((payload) => payload.length)).toEqual([5000, 5, 3000])
+  })
+
+  it('is kept as it is when its memory is its own and mostly frames', () => {
+    const whole = batchOf([Buffer.alloc(5000, 7), Buffer.alloc(300, 8)], 0) as FrameBatch & {
+      owned: boolean
+      detach(from?: number): FrameBatch
+    }
+    whole.owned = true
+    const tail = whole.detach(1)
+    expect(tail.bytes.buffer).not.toBe(whole.bytes.buffer)
+    const kept = whole.detach()
+    expect(kept.bytes.buffer).toBe(whole.bytes.buffer)
+    expect(kept.copyAll()).toEqual([Buffer.alloc(5000, 7), Buffer.alloc(300, 8)])
+    expect(whole.copy(0).buffer).not.toBe(kept.bytes.buffer)
   })
 })
