@@ -277,6 +277,8 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
     if (this.#deaf) return
     this.#input ??= new Reassembly(this.#config.format, this.#config.maxFrameLength, {
       space: this.#hub.scan,
+      // What node:net and node:tls read is memory of its own; any other stream may use its chunks again.
+      ownsChunks: this.#kind !== 'duplex',
     })
     const input = this.#input
     const error = input.push(chunk, this.#deliver)
