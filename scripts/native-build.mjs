@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 export const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '')
 export const cache = join(root, 'node_modules/.cache/framewire-native')
 
-const COMMON = ['-std=c++17', '-g', '-Wall', '-Wextra', '-Wshadow', `-DFRAMEWIRE_ROOT="${root}"`]
+const COMMON = ['-std=c++17', '-g', '-Wall', '-Wextra', `-DFRAMEWIRE_ROOT="${root}"`]
 /** The sources that the addon is made of are held to its rules; tests use the standard library as they like. */
 const SHIPPED = ['-fno-exceptions', '-fno-rtti']
 
@@ -69,7 +69,7 @@ async function compile(compiler, source, flavour) {
     ...COMMON,
     ...flavour.flags,
     ...(shipped ? SHIPPED : []),
-    ...(core ? ['-Wconversion'] : []),
+    ...(core ? ['-Wshadow', '-Wconversion'] : []),
     '-MMD',
     '-MF',
     `${object}.d`,
