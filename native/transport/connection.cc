@@ -106,6 +106,8 @@ void Connection::arm_first() noexcept {
     hub_.clock().arm(read_deadline_, config_.deadlines.header, config_.header_timeout);
   } else if (config_.first_byte_timeout > 0) {
     hub_.clock().arm(read_deadline_, config_.deadlines.first_byte, config_.first_byte_timeout);
+  } else if (config_.idle_timeout > 0) {
+    hub_.clock().arm(read_deadline_, config_.deadlines.idle, config_.idle_timeout);
   }
 }
 

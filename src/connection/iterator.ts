@@ -24,6 +24,8 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   #full = false
   #waiters: Waiter<In>[] = []
   #done = false
+  /** The peer has ended its side, and the loop was not told yet. */
+  #peerEnded = false
   #error: Error | undefined
 
   constructor(connection: Connection<In, unknown>) {
@@ -45,9 +47,8 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   }
 
   onEnd(): void {
+    this.#peerEnded = true
     this.#finish(undefined)
-    // The code behind the loop gets to send its last frames first.
-    setImmediate(() => this.#connection.endUnattended())
   }
 
   onClose(error: Error | undefined): void {
@@ -61,7 +62,10 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
       this.#error = undefined
       return Promise.reject(error)
     }
-    if (this.#done) return Promise.resolve({ value: undefined, done: true })
+    if (this.#done) {
+      this.#leave()
+      return Promise.resolve({ value: undefined, done: true })
+    }
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
   }
 
@@ -94,10 +98,18 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
     return value
   }
 
+  /** The loop is over. The code behind it gets to send its last frames before our side is ended as well. */
+  #leave(): void {
+    if (!this.#peerEnded) return
+    this.#peerEnded = false
+    setImmediate(() => this.#connection.endUnattended())
+  }
+
   #finish(error: Error | undefined): void {
     if (this.#done) return
     this.#done = true
     const [first, ...rest] = this.#waiters.splice(0)
+    if (first !== undefined) this.#leave()
     if (first === undefined) this.#error = error
     else if (error !== undefined) first.reject(error)
     else first.resolve({ value: undefined, done: true })
