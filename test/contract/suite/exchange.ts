@@ -1,0 +1,241 @@
+/** One frame each way for clients that come and go: whatever they do, they are answered with these very bytes. */
+import { once } from 'node:events'
+import { connect as connectRaw } from 'node:net'
+import { request, type ServerOptions } from 'framewire'
+import { describe, expect, it } from 'vitest'
+import { type Backend, frame, type RawPeer, unframe } from './harness.js'
+import { type Bytes, deferred, service } from './service.js'
+
+const OK = '{"res":"ok","msg":"长度相同"}'
+const HEADER = '{"res":"fail","msg":"长度有误"}'
+const BODY = '{"res":"fail","msg":"长度不相等"}'
+
+/** Deadlines that are over soon. */
+const SOON = { headerTimeout: 60, bodyTimeout: 60 }
+
+async function answer(peer: RawPeer): Promise<string> {
+  const replies = unframe(await peer.ended())
+  expect(peer.received.length).toBe(replies.reduce((sum, reply) => sum + reply.length + 4, 0))
+  return replies.map(String).join('|')
+}
+
+export function exchangeContract(backend: Backend): void {
+  const serve = (options: Partial<ServerOptions<Buffer, Bytes>> = {}) =>
+    service(backend, { exchange: 'once', ...options })
+
+  describe('without a handler', () => {
+    it.each([
+      ['a frame', frame('some text'), OK],
+      ['the zero-length frame', Buffer.alloc(4), OK],
+      ['a frame with bytes behind it', Buffer.concat([frame('text'), Buffer.from([0, 0])]), OK],
+      ['two frames', Buffer.concat([frame('one'), frame('two')]), OK],
+    ])('says ok to %s and closes', async (_what, bytes, expected) => {
+      const { raw } = await serve()
+      const peer = await raw()
+      await peer.write(bytes)
+      expect(await answer(peer)).toBe(expected)
+      expect(peer.errors).toEqual([])
+    })
+
+    it.each([
+      ['no byte', Buffer.alloc(0), HEADER],
+      ['three bytes of a header', Buffer.from([0, 0, 0]), HEADER],
+      ['a header alone', Buffer.from([0, 0, 0, 9]), BODY],
+      ['a short body', Buffer.from([0, 0, 0, 9, 65]), BODY],
+    ])('answers after the deadline when there came %s', async (_what, bytes, expected) => {
+      const { raw } = await serve(SOON)
+      const peer = await raw()
+      if (bytes.length > 0) await peer.write(bytes)
+      expect(await answer(peer)).toBe(expected)
+    })
+
+    it.each([
+      ['nothing', Buffer.alloc(0), HEADER],
+      ['three bytes of a header', Buffer.from([0, 0, 0]), HEADER],
+      ['a short body', Buffer.from([0, 0, 0, 9, 65]), BODY],
+    ])('answers at once when the input ends after %s', async (_what, bytes, expected) => {
+      // With the deadlines off only the end of input can be what is answered.
+      const { raw } = await serve({ headerTimeout: 0, bodyTimeout: 0 })
+      const peer = await raw()
+      peer.socket.end(bytes)
+      expect(await answer(peer)).toBe(expected)
+    })
+
+    it('has both deadlines at a second when nothing else is said', async () => {
+      const { raw } = await serve()
+      const peers = await Promise.all([raw(), raw()])
+      await peers[0].write(Buffer.from([0, 0, 0]))
+      await peers[1].write(Buffer.from([0, 0, 0, 9, 65]))
+      expect(await Promise.all(peers.map(answer))).toEqual([HEADER, BODY])
+    })
+
+    it('does not let dripping bytes put a deadline off', async () => {
+      const { raw } = await serve({ headerTimeout: 0, bodyTimeout: 150 })
+      const peer = await raw()
+      await peer.write(Buffer.from([0, 0, 1, 0]))
+      const drip = setInterval(() => peer.socket.write('x'), 20)
+      expect(await answer(peer)).toBe(BODY)
+      clearInterval(drip)
+    })
+
+    it('tells whoever declares too much, with message and code', async () => {
+      const { raw, server } = await serve({ maxFrameLength: 1000 })
+      const peer = await raw()
+      await peer.write(Buffer.from([255, 255, 255, 255]))
+      const text = await answer(peer)
+      expect(text).toMatch(/^{"res":"fail","msg":"[^"]+","code":"ERR_FRAME_TOO_LARGE"}$/)
+      expect(server.stats().faults).toBe(1)
+    })
+  })
+
+  it('answers with what the handler returns, a promise or not', async () => {
+    const { path } = await serve({
+      onRequest: (payload) => (payload[0] === 0x61 ? Promise.resolve(`late ${payload}`) : `now ${payload}`),
+    })
+    expect(String(await request({ backend, path }, 'abc'))).toBe('late abc')
+    expect(String(await request({ backend, path }, 'xyz'))).toBe('now xyz')
+    expect(String(await request({ backend, path }, ''))).toBe('now ')
+  })
+
+  it('gives the first frame to the handler, and nothing behind it', async () => {
+    const seen: string[] = []
+    const { raw } = await serve({ onRequest: (payload) => void seen.push(String(payload)) })
+    const peer = await raw()
+    await peer.write(Buffer.concat([frame('first'), frame('second'), Buffer.from([0, 0])]))
+    expect(await answer(peer)).toBe('')
+    expect(seen).toEqual(['first'])
+  })
+
+  it('lets a handler take longer than the deadlines', async () => {
+    const { raw } = await serve({
+      ...SOON,
+      onRequest: () => new Promise((resolve) => setTimeout(() => resolve('at last'), 200)),
+    })
+    const peer = await raw()
+    // The rest of a second header: its deadlines are over, too.
+    await peer.write(Buffer.concat([frame('x'), Buffer.from([0, 0])]))
+    expect(await answer(peer)).toBe('at last')
+  })
+
+  it.each([
+    ['throws', () => { throw new Error('the reason is private') }],
+    ['rejects', () => Promise.reject(new Error('the reason is private'))],
+  ])('refuses with a code when the handler %s, and tells the server why', async (_how, onRequest) => {
+    const { raw, server } = await serve({ onRequest })
+    const failed = once(server, 'error')
+    const peer = await raw()
+    await peer.write(frame('x'))
+    expect(await answer(peer)).toBe('{"res":"fail","msg":"The request handler failed","code":"ERR_FRAME_HANDLER"}')
+    const [error] = await failed
+    expect(error).toMatchObject({ code: 'ERR_FRAME_HANDLER', cause: { message: 'the reason is private' } })
+    expect(server.stats().handlerFailures).toBe(1)
+  })
+
+  it('refuses when the reply cannot be sent', async () => {
+    const { raw } = await serve({ maxFrameLength: 200, onRequest: () => 'x'.repeat(201) })
+    const peer = await raw()
+    await peer.write(frame('x'))
+    expect(await answer(peer)).toContain('"code":"ERR_FRAME_HANDLER"')
+  })
+
+  it('says what errorReply says, or nothing', async () => {
+    const seen: string[] = []
+    const { raw } = await serve({
+      headerTimeout: 0,
+      errorReply: (error, ctx) => {
+        seen.push(error.code)
+        return ctx.id > 0 && error.code === 'ERR_FRAME_TOO_LARGE' ? 'too much' : null
+      },
+    })
+    const large = await raw()
+    await large.write(Buffer.from([255, 0, 0, 0]))
+    expect(await answer(large)).toBe('too much')
+    const silent = await raw()
+    silent.socket.end()
+    expect(await answer(silent)).toBe('')
+    expect(seen).toEqual(['ERR_FRAME_TOO_LARGE', 'ERR_FRAME_TRUNCATED'])
+  })
+
+  it('is read by a client that is still writing when it is refused', async () => {
+    const { raw } = await serve({ maxFrameLength: 1000 })
+    const peer = await raw()
+    const body = Buffer.alloc(4 * 1024 * 1024)
+    body.writeUInt32BE(body.length - 4)
+    peer.socket.end(body)
+    expect(await answer(peer)).toContain('"code":"ERR_FRAME_TOO_LARGE"')
+    expect(peer.errors).toEqual([])
+  })
+
+  it('has no quarrel with a client that is gone before its reply', async () => {
+    const reply = deferred<string>()
+    const arrived = deferred()
+    const { raw, server, path } = await serve({
+      onRequest: (payload) => {
+        if (String(payload) !== 'leaves') return 'here'
+        arrived.resolve()
+        return reply.promise
+      },
+    })
+    const errors: unknown[] = []
+    server.on('error', (error) => errors.push(error))
+    const peer = await raw()
+    await peer.write(frame('leaves'))
+    await arrived.promise
+    peer.socket.destroy()
+    await peer.closed()
+    reply.resolve('for nobody')
+    expect(String(await request({ backend, path }, 'stays'))).toBe('here')
+    await server.close()
+    expect(errors).toEqual([])
+    expect(server.stats()).toMatchObject({ connections: 0, accepted: 2, faults: 0, handlerFailures: 0, pendingRequests: 0 })
+  })
+
+  it('has no quarrel with clients that connect and leave', async () => {
+    const { server, path } = await serve()
+    for (let i = 0; i < 20; i++) {
+      const socket = connectRaw(path)
+      await once(socket, 'connect')
+      socket.destroy()
+    }
+    expect(String(await request({ backend, path }, 'x'))).toBe(OK)
+    await server.close()
+    expect(server.stats()).toMatchObject({ connections: 0, accepted: 21, faults: 0 })
+  })
+
+  it('reads and answers JSON', async () => {
+    const { path } = await serve({
+      serialization: 'json',
+      onRequest: (value) => ({ got: value }) as never,
+    })
+    expect(await request({ backend, path, serialization: 'json' }, { task: 'é' })).toEqual({ got: { task: 'é' } })
+    const refused = await request({ backend, path, serialization: 'text' }, '{nonsense')
+    expect(refused).toContain('"code":"ERR_FRAME_SERIALIZATION"')
+  })
+
+  it('answers hundreds at a time, each its own', async () => {
+    const { path, server } = await serve({ onRequest: (payload) => `re: ${payload}` })
+    const asked = Array.from({ length: 300 }, (_, i) => `number ${i}`)
+    const replies = await Promise.all(asked.map((text) => request({ backend, path }, text)))
+    expect(replies.map(String)).toEqual(asked.map((text) => `re: ${text}`))
+    await server.close()
+    expect(server.stats()).toMatchObject({ connections: 0, accepted: 300, requests: 300, framesSent: 300 })
+  })
+
+  it('serves whom it has accepted when it is closed', async () => {
+    const reply = deferred<string>()
+    const arrived = deferred()
+    const { raw, server } = await serve({
+      onRequest: () => {
+        arrived.resolve()
+        return reply.promise
+      },
+    })
+    const peer = await raw()
+    await peer.write(frame('x'))
+    await arrived.promise
+    const closed = server.close()
+    reply.resolve('still here')
+    expect(await answer(peer)).toBe('still here')
+    await closed
+  })
+}

@@ -1,0 +1,66 @@
+/** Servers that answer, clients that ask, and exact waits for both; every one closed when its test ends. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Client, type ClientOptions, createClient, createServer, type Server, type ServerOptions } from 'framewire'
+import { onTestFinished } from 'vitest'
+import { type Backend, RawPeer } from './harness.js'
+
+export type Bytes = Uint8Array | string
+
+/** A folder that is gone when the test is over. */
+export async function folder(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'fw-'))
+  onTestFinished(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+export interface Service {
+  readonly server: Server<Buffer, Bytes>
+  readonly path: string
+  raw(): Promise<RawPeer>
+  client(options?: Partial<ClientOptions>): Client<Buffer, Bytes>
+}
+
+/** A server that listens on a unix socket of its own; nobody listens to its 'connection'. */
+export async function service(backend: Backend, options: ServerOptions<Buffer, Bytes>): Promise<Service> {
+  const path = join(await folder(), 's')
+  const server = createServer({ backend, ...options } as ServerOptions<Buffer, Bytes> & { serialization?: 'buffer' })
+  await server.listen(path)
+  onTestFinished(() => server.close({ timeout: 0 }))
+  return {
+    server,
+    path,
+    raw: () => RawPeer.connect(path),
+    client: (more = {}) => {
+      const client = createClient({ backend, path, ...more } as ClientOptions & { serialization?: 'buffer' })
+      onTestFinished(() => client.close({ timeout: 0 }))
+      return client
+    },
+  }
+}
+
+/** A promise and what settles it. */
+export function deferred<T = void>(): {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+  readonly reject: (reason: unknown) => void
+} {
+  let resolve!: (value: T) => void
+  let reject!: (reason: unknown) => void
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}
+
+/** What `promise` is rejected with. */
+export async function rejection(promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
+  try {
+    await promise
+  } catch (error) {
+    return error as Error & Record<string, unknown>
+  }
+  throw new Error('was expected to be rejected')
+}
