@@ -335,7 +335,8 @@ export class NativeChannel implements Channel {
   private tellOpening(bits: number): void {
     const { opening, hub } = this
     this.opening = undefined
-    if ((bits & STATE_CLOSED) === 0) {
+    // A refusal may be told a turn before the descriptor is closed.
+    if ((bits & (STATE_FAULT | STATE_CLOSED)) === 0) {
       opening?.resolve(this)
       return
     }

@@ -118,14 +118,21 @@ export function exchangeContract(backend: Backend): void {
   })
 
   it.each([
-    ['throws', () => { throw new Error('the reason is private') }],
+    [
+      'throws',
+      () => {
+        throw new Error('the reason is private')
+      },
+    ],
     ['rejects', () => Promise.reject(new Error('the reason is private'))],
   ])('refuses with a code when the handler %s, and tells the server why', async (_how, onRequest) => {
     const { raw, server } = await serve({ onRequest })
     const failed = once(server, 'error')
     const peer = await raw()
     await peer.write(frame('x'))
-    expect(await answer(peer)).toBe('{"res":"fail","msg":"The request handler failed","code":"ERR_FRAME_HANDLER"}')
+    expect(await answer(peer)).toBe(
+      '{"res":"fail","msg":"The request handler failed","code":"ERR_FRAME_HANDLER"}',
+    )
     const [error] = await failed
     expect(error).toMatchObject({ code: 'ERR_FRAME_HANDLER', cause: { message: 'the reason is private' } })
     expect(server.stats().handlerFailures).toBe(1)
@@ -187,7 +194,13 @@ export function exchangeContract(backend: Backend): void {
     expect(String(await request({ backend, path }, 'stays'))).toBe('here')
     await server.close()
     expect(errors).toEqual([])
-    expect(server.stats()).toMatchObject({ connections: 0, accepted: 2, faults: 0, handlerFailures: 0, pendingRequests: 0 })
+    expect(server.stats()).toMatchObject({
+      connections: 0,
+      accepted: 2,
+      faults: 0,
+      handlerFailures: 0,
+      pendingRequests: 0,
+    })
   })
 
   it('has no quarrel with clients that connect and leave', async () => {
@@ -207,7 +220,9 @@ export function exchangeContract(backend: Backend): void {
       serialization: 'json',
       onRequest: (value) => ({ got: value }) as never,
     })
-    expect(await request({ backend, path, serialization: 'json' }, { task: 'é' })).toEqual({ got: { task: 'é' } })
+    expect(await request({ backend, path, serialization: 'json' }, { task: 'é' })).toEqual({
+      got: { task: 'é' },
+    })
     const refused = await request({ backend, path, serialization: 'text' }, '{nonsense')
     expect(refused).toContain('"code":"ERR_FRAME_SERIALIZATION"')
   })

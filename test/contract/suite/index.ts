@@ -1,14 +1,20 @@
-/** The whole contract of connections, for one backend. */
+/** The whole contract, for one backend. */
 import { describe } from 'vitest'
 import { deliveryContract } from './delivery.js'
+import { exchangeContract } from './exchange.js'
 import type { Backend } from './harness.js'
 import { lifecycleContract } from './lifecycle.js'
 import { limitsContract } from './limits.js'
 import { sendingContract } from './sending.js'
+import { serverContract } from './server.js'
+import { unixPathContract } from './unix-path.js'
 
 export function connectionContract(backend: Backend): void {
   describe('delivery', () => deliveryContract(backend))
   describe('sending', () => sendingContract(backend))
   describe('lifecycle', () => lifecycleContract(backend))
   describe('limits', () => limitsContract(backend))
+  describe('server', () => serverContract(backend))
+  describe('exchange', () => exchangeContract(backend))
+  describe('unix path', () => unixPathContract(backend))
 }

@@ -35,7 +35,9 @@ export function serverContract(backend: Backend): void {
       expect(await rejection(other.listen({ port, host: '127.0.0.1' }))).toMatchObject({ code: 'EADDRINUSE' })
       await server.close()
       expect(server.address()).toBe(null)
-      expect(await rejection(request({ backend, port, host: '127.0.0.1' }, 'x'))).toMatchObject({ code: 'ECONNREFUSED' })
+      expect(await rejection(request({ backend, port, host: '127.0.0.1' }, 'x'))).toMatchObject({
+        code: 'ECONNREFUSED',
+      })
     })
 
     it('takes a number as a port of every address', async () => {
@@ -48,7 +50,9 @@ export function serverContract(backend: Backend): void {
       const server = make()
       const address = await server.listen({ port: 0, host: '::1' })
       expect(address).toMatchObject({ host: '::1', family: 'IPv6' })
-      expect(String(await request({ backend, port: (address as { port: number }).port, host: '::1' }, 'x'))).toBe('x')
+      expect(
+        String(await request({ backend, port: (address as { port: number }).port, host: '::1' }, 'x')),
+      ).toBe('x')
     })
 
     it.runIf(process.platform !== 'win32')('takes a descriptor that was inherited', async () => {
@@ -111,7 +115,9 @@ export function serverContract(backend: Backend): void {
       abort.abort()
       await closed
       expect(await rejection(request({ backend, path }, 'x'))).toMatchObject({ code: 'ENOENT' })
-      expect(await rejection(make().listen({ path, signal: abort.signal }))).toMatchObject({ name: 'AbortError' })
+      expect(await rejection(make().listen({ path, signal: abort.signal }))).toMatchObject({
+        name: 'AbortError',
+      })
     })
 
     it('is closed by `await using`', async () => {
@@ -193,11 +199,19 @@ export function serverContract(backend: Backend): void {
       expect(replies).toEqual(Array(4).fill('true true undefined false'))
       expect(kept.map(String)).toEqual(['aaaa', 'bbbb', 'c'.repeat(5000), 'd'])
       expect(kept.every((payload) => Buffer.isBuffer(payload))).toBe(true)
-      expect(server.stats()).toMatchObject({ requests: 4, framesReceived: 4, framesSent: 4, pendingRequests: 0 })
+      expect(server.stats()).toMatchObject({
+        requests: 4,
+        framesReceived: 4,
+        framesSent: 4,
+        pendingRequests: 0,
+      })
     })
 
     it('know the address of a TCP peer', async () => {
-      const server = createServer({ backend, onRequest: (_payload, ctx) => `${ctx.remoteAddress} ${ctx.peer}` })
+      const server = createServer({
+        backend,
+        onRequest: (_payload, ctx) => `${ctx.remoteAddress} ${ctx.peer}`,
+      })
       onTestFinished(() => server.close({ timeout: 0 }))
       const { port } = (await server.listen({ port: 0, host: '127.0.0.1' })) as { port: number }
       expect(String(await request({ backend, port, host: '127.0.0.1' }, 'x'))).toBe('127.0.0.1 null')
@@ -275,21 +289,29 @@ export function serverContract(backend: Backend): void {
     })
 
     it.each([
-      ['throws', () => { throw new Error('no') }],
+      [
+        'throws',
+        () => {
+          throw new Error('no')
+        },
+      ],
       ['rejects', () => Promise.reject(new Error('no'))],
       ['returns what cannot be sent', () => 5 as never],
-    ])('close their connection when the handler %s: replies before it arrive, none behind it', async (_how, fail) => {
-      const { raw, server } = await service(backend, {
-        onRequest: (payload) => (String(payload) === 'bad' ? fail() : payload),
-      })
-      const failed = once(server, 'error')
-      const peer = await raw()
-      await peer.write(Buffer.concat(['one', 'two', 'bad', 'three'].map(frame)))
-      expect(unframe(await peer.ended()).map(String)).toEqual(['one', 'two'])
-      const [error, connection] = await failed
-      expect(error).toMatchObject({ code: 'ERR_FRAME_HANDLER', connectionId: connection.id })
-      expect(server.stats().handlerFailures).toBe(1)
-    })
+    ])(
+      'close their connection when the handler %s: replies before it arrive, none behind it',
+      async (_how, fail) => {
+        const { raw, server } = await service(backend, {
+          onRequest: (payload) => (String(payload) === 'bad' ? fail() : payload),
+        })
+        const failed = once(server, 'error')
+        const peer = await raw()
+        await peer.write(Buffer.concat(['one', 'two', 'bad', 'three'].map(frame)))
+        expect(unframe(await peer.ended()).map(String)).toEqual(['one', 'two'])
+        const [error, connection] = await failed
+        expect(error).toMatchObject({ code: 'ERR_FRAME_HANDLER', connectionId: connection.id })
+        expect(server.stats().handlerFailures).toBe(1)
+      },
+    )
 
     it('do not crash the process when the handler fails and nobody listens', async () => {
       const { raw } = await service(backend, { onRequest: () => Promise.reject(new Error('no')) })
@@ -392,7 +414,10 @@ export function serverContract(backend: Backend): void {
     })
 
     it('beyond maxConnections are turned away and counted', async () => {
-      const { raw, server, path } = await service(backend, { maxConnections: 2, onRequest: (payload) => payload })
+      const { raw, server, path } = await service(backend, {
+        maxConnections: 2,
+        onRequest: (payload) => payload,
+      })
       const dropped = once(server, 'drop')
       const kept = [await raw(), await raw()]
       for (const peer of kept) {
@@ -419,7 +444,11 @@ export function serverContract(backend: Backend): void {
         onTestFinished(() => void unsubscribe(name, listener))
       }
       for (const name of ['framewire:connection', 'framewire:error', 'framewire:drop']) listen(name)
-      const { raw, server } = await service(backend, { maxFrameLength: 10, maxConnections: 1, onRequest: () => 'x' })
+      const { raw, server } = await service(backend, {
+        maxFrameLength: 10,
+        maxConnections: 1,
+        onRequest: () => 'x',
+      })
       const peer = await raw()
       const dropped = once(server, 'drop')
       await raw()
@@ -453,7 +482,9 @@ export function serverContract(backend: Backend): void {
       expect(String(await request({ backend, path }, 'x'))).toBe(`uid ${uid}`)
       answer = false
       const dropped = once(server, 'drop')
-      expect(await rejection(request({ backend, path }, 'x'))).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST' })
+      expect(await rejection(request({ backend, path }, 'x'))).toMatchObject({
+        code: 'ERR_FRAME_CONNECTION_LOST',
+      })
       expect((await dropped)[0]).toMatchObject({ reason: 'peer', count: 1, peer: { uid, pid: process.pid } })
       expect(asked).toEqual([uid, uid])
       expect(server.stats()).toMatchObject({ requests: 1, dropped: 1 })

@@ -2,7 +2,14 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Client, type ClientOptions, createClient, createServer, type Server, type ServerOptions } from 'framewire'
+import {
+  type Client,
+  type ClientOptions,
+  createClient,
+  createServer,
+  type Server,
+  type ServerOptions,
+} from 'framewire'
 import { onTestFinished } from 'vitest'
 import { type Backend, RawPeer } from './harness.js'
 
@@ -25,7 +32,9 @@ export interface Service {
 /** A server that listens on a unix socket of its own; nobody listens to its 'connection'. */
 export async function service(backend: Backend, options: ServerOptions<Buffer, Bytes>): Promise<Service> {
   const path = join(await folder(), 's')
-  const server = createServer({ backend, ...options } as ServerOptions<Buffer, Bytes> & { serialization?: 'buffer' })
+  const server = createServer({ backend, ...options } as ServerOptions<Buffer, Bytes> & {
+    serialization?: 'buffer'
+  })
   await server.listen(path)
   onTestFinished(() => server.close({ timeout: 0 }))
   return {

@@ -133,7 +133,9 @@ export function unixPathContract(backend: Backend): void {
     const path = join(await folder(), 's')
     for (const isLeftover of [false, true, true]) {
       if (isLeftover) await leftover(path)
-      const starts = await Promise.allSettled(Array.from({ length: 8 }, (_, i) => listening(path, `number ${i}`)))
+      const starts = await Promise.allSettled(
+        Array.from({ length: 8 }, (_, i) => listening(path, `number ${i}`)),
+      )
       const owners = starts.filter((start) => start.status === 'fulfilled')
       const losers = starts.filter((start) => start.status === 'rejected')
       expect(owners.length).toBe(1)
@@ -161,7 +163,12 @@ export function unixPathContract(backend: Backend): void {
     await make(path)
     const before = await lstat(path, { bigint: true })
     expect(await rejection(listening(path))).toMatchObject({ code: 'ERR_FRAME_PATH_NOT_SOCKET' })
-    expect(await lstat(path, { bigint: true })).toEqual({ ...before, atimeMs: expect.anything(), atimeNs: expect.anything(), atime: expect.anything() })
+    expect(await lstat(path, { bigint: true })).toEqual({
+      ...before,
+      atimeMs: expect.anything(),
+      atimeNs: expect.anything(),
+      atime: expect.anything(),
+    })
     if (before.isFile()) expect(await readFile(path, 'utf8')).toBe('precious')
   })
 
@@ -187,7 +194,11 @@ export function unixPathContract(backend: Backend): void {
     const path = join(directory, 's')
     const server = createServer({ backend, onRequest: () => 'here' })
     onTestFinished(() => server.close({ timeout: 0 }))
-    expect(await rejection(server.listen(path))).toMatchObject({ code: 'ENOENT', syscall: 'listen', address: path })
+    expect(await rejection(server.listen(path))).toMatchObject({
+      code: 'ENOENT',
+      syscall: 'listen',
+      address: path,
+    })
     await mkdir(directory)
     await server.listen(path)
     expect(await whoAnswers(path)).toBe('here')
