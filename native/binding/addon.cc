@@ -363,7 +363,9 @@ Napi::Value error_name(const Napi::CallbackInfo &info) {
   return pair;
 }
 
-void let_go(Napi::Env, Session *state) { state->detach(); }
+void let_go(Napi::Env, Session *state) {
+  state->detach();
+}
 
 } // namespace
 

@@ -18,7 +18,8 @@ public:
   explicit Session(Napi::Env env) noexcept : env_(env) {}
   ~Session() override;
 
-  // The environment goes down: nothing of it may be touched from now on. Frees itself once the handles have closed.
+  // The environment goes down: nothing of it may be touched from now on. Frees itself once the handles have
+  // closed.
   void detach() noexcept;
 
   // (tables, turn, allocate): once.

@@ -136,8 +136,8 @@ public:
   // The connection has a bare descriptor and wants to be asked again when the turn is over.
   void settle_later(Connection *connection) noexcept;
 
-  // After every read, so that the next one finds half of the slab and a row free: where memory is asked for, nothing
-  // can be delivered.
+  // After every read, so that the next one finds half of the slab and a row free: where memory is asked for,
+  // nothing can be delivered.
   void make_room() noexcept;
   size_t slab_room() const noexcept { return memory_.slab_size - cursor_; }
   uint8_t *slab_cursor() noexcept { return memory_.slab + cursor_; }
