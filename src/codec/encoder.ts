@@ -42,10 +42,12 @@ export function writeFrame(
   at: number,
 ): number {
   const { length } = payload
-  const start = at + (format.isPlainUint32BE ? 4 : headerSize(format, length))
+  // With a strip of its own the length field may lie in the payload, and is written after it.
+  const isLast = format.strip >= 0
+  const start = at + (isLast ? headerSize(format, length) : writeHeader(format, length, target, at))
   if (length <= 8) for (let i = 0; i < length; i++) target[start + i] = payload[i]
   else target.set(payload, start)
-  writeHeader(format, length, target, at)
+  if (isLast) writeHeader(format, length, target, at)
   return start + length
 }
 
@@ -69,13 +71,27 @@ export function writeTextFrame(
 ): number {
   // Every code unit is at least a byte: far too long a text is refused before it is written anywhere.
   if (text.length > limit) throw tooLarge(textSize(text), limit)
-  const fixed = format.lengthBytes !== 0 || format.strip >= 0
-  const length = fixed ? -1 : textSize(text)
-  const prefix = fixed ? (format.strip < 0 ? format.headerBytes : format.strip) : headerSize(format, length)
+  const { strip } = format
+  if (format.lengthBytes === 0 && strip < 0) return writeTextAfterVarint(format, limit, text, target, at)
+  const prefix = strip < 0 ? format.headerBytes : strip
   const written = writeText(text, target, at + prefix)
   if (written > limit) throw tooLarge(written, limit)
   writeHeader(format, written, target, at)
   return at + prefix + written
+}
+
+/** How wide the header is depends on how long the text is. */
+function writeTextAfterVarint(
+  format: CompiledFormat,
+  limit: number,
+  text: string,
+  target: Uint8Array,
+  at: number,
+): number {
+  const length = textSize(text)
+  if (length > limit) throw tooLarge(length, limit)
+  const start = at + writeHeader(format, length, target, at)
+  return start + writeText(text, target, start)
 }
 
 /**
