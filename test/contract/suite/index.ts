@@ -1,5 +1,6 @@
 /** The whole contract, for one backend. */
 import { describe } from 'vitest'
+import { clientContract } from './client.js'
 import { deliveryContract } from './delivery.js'
 import { exchangeContract } from './exchange.js'
 import type { Backend } from './harness.js'
@@ -16,5 +17,6 @@ export function connectionContract(backend: Backend): void {
   describe('limits', () => limitsContract(backend))
   describe('server', () => serverContract(backend))
   describe('exchange', () => exchangeContract(backend))
+  describe('client', () => clientContract(backend))
   describe('unix path', () => unixPathContract(backend))
 }

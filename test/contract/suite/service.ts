@@ -1,4 +1,5 @@
 /** Servers that answer, clients that ask, and exact waits for both; every one closed when its test ends. */
+import type { EventEmitter } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -72,4 +73,12 @@ export async function rejection(promise: Promise<unknown>): Promise<Error & Reco
     return error as Error & Record<string, unknown>
   }
   throw new Error('was expected to be rejected')
+}
+
+/** The next `count` times `event` is emitted; unlike `once` of node:events it takes no 'error' for an answer. */
+export function emitted(emitter: EventEmitter, event: string, count = 1): Promise<void> {
+  return new Promise((resolve) => {
+    let left = count
+    emitter.on(event, () => --left === 0 && resolve())
+  })
 }
