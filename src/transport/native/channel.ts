@@ -42,64 +42,70 @@ export interface Opening {
   reject(error: Error): void
 }
 
-export class NativeChannel implements Channel {
-  readonly id: number
+/** What all channels of a listener or client have in common: a channel sits in every idle connection, so it is small. */
+export class ChannelTraits {
+  readonly plain: boolean
+  readonly limit: number
   /** Bytes of a frame in front of its payload; 0 where that varies. */
   readonly prefix: number
+
+  constructor(
+    readonly hub: NativeHub,
+    readonly config: ChannelConfig & BudgetConfig,
+  ) {
+    this.plain = config.format.isPlainUint32BE
+    this.limit = config.maxFrameLength
+    this.prefix = fixedPrefix(config.format)
+  }
+}
+
+/** What most channels never need. */
+interface Rest {
+  /** Set while the connection is being made. */
+  opening?: Opening
+  /** Called once, when the descriptor is closed. */
+  released?: () => void
+  wantsDrain?: boolean
+  mark?: number
+  peer?: PeerCredentials | null
+  address?: NativeAddress | null
+  /** Counts as they were when the descriptor was closed: the slot is another connection's by now. */
+  final?: { readonly written: number; readonly received: number }
+}
+
+export class NativeChannel implements Channel {
+  readonly id: number
   destroyed = false
   writable = true
   acceptedBytes = 0
   framesReceived = 0
   framesSent = 0
-  /** Set while the connection is being made. */
-  opening: Opening | undefined
-  /** Called once, when the descriptor is closed. */
-  released: (() => void) | undefined
   private sink: ChannelEvents = NO_EVENTS
-  private held: boolean
-  private readonly plain: boolean
-  private readonly limit: number
-  private wantsDrain = false
-  private mark = 0
-  private closedAt = -1
-  private receivedAtClose = 0
-  private knownPeer: PeerCredentials | null | undefined
-  private knownAddress: NativeAddress | null | undefined
+  private rest: Rest | undefined = undefined
 
   constructor(
-    private readonly hub: NativeHub,
+    readonly traits: ChannelTraits,
     private readonly slot: number,
-    private readonly config: ChannelConfig & BudgetConfig,
-    held: boolean,
+    opening?: Opening,
+    released?: () => void,
   ) {
-    this.id = hub.nextChannelId()
-    this.held = held
-    this.plain = config.format.isPlainUint32BE
-    this.prefix = fixedPrefix(config.format)
-    this.limit = config.maxFrameLength
-  }
-
-  get format(): CompiledFormat {
-    return this.config.format
+    this.id = traits.hub.nextChannelId()
+    if (opening !== undefined) this.rest = { opening, released }
   }
 
   get events(): ChannelEvents {
     return this.sink
   }
 
-  /** A channel that was connected reads nothing before it has an owner. */
   set events(events: ChannelEvents) {
+    const first = this.sink === NO_EVENTS
     this.sink = events
-    if (this.held) this.start()
-  }
-
-  start(): void {
-    this.held = false
-    this.hub.binding.resume(this.slot)
+    // What was connected by us reads nothing before it has an owner; for what was accepted it changes nothing.
+    if (first && this.rest !== undefined) this.resume()
   }
 
   get writtenBytes(): number {
-    return this.closedAt >= 0 ? this.closedAt : this.hub.written[this.slot]
+    return this.rest?.final?.written ?? this.traits.hub.written[this.slot]
   }
 
   get queuedBytes(): number {
@@ -107,7 +113,11 @@ export class NativeChannel implements Channel {
   }
 
   get bytesReceived(): number {
-    return this.closedAt >= 0 ? this.receivedAtClose : this.hub.binding.bytesReceived(this.slot)
+    return this.rest?.final?.received ?? this.traits.hub.binding.bytesReceived(this.slot)
+  }
+
+  private get closed(): boolean {
+    return this.rest?.final !== undefined
   }
 
   // --- sending
@@ -116,11 +126,12 @@ export class NativeChannel implements Channel {
     if (typeof payload === 'string') return this.sendText(payload)
     const bytes = toBytes(payload)
     const { length } = bytes
-    if (length > this.limit) throw tooLarge(length, this.limit)
+    const { traits } = this
+    if (length > traits.limit) throw tooLarge(length, traits.limit)
     if (!this.writable) return false
     if (length > LARGE) return this.sendLarge(bytes)
-    const { hub } = this
-    if (!this.plain) return this.sendFormatted(bytes)
+    if (!traits.plain) return this.sendFormatted(bytes)
+    const { hub } = traits
     const at = hub.reserve(this.slot, length + 4)
     const { out } = hub
     out[at] = length >>> 24
@@ -133,8 +144,8 @@ export class NativeChannel implements Channel {
   }
 
   private sendFormatted(bytes: Uint8Array): boolean {
-    const { hub, config } = this
-    const size = frameSize(config.format, this.limit, bytes.length)
+    const { hub, config, limit } = this.traits
+    const size = frameSize(config.format, limit, bytes.length)
     if (size > hub.outBytes) return this.sendWide(bytes, size)
     const at = hub.reserve(this.slot, size)
     try {
@@ -147,10 +158,10 @@ export class NativeChannel implements Channel {
   }
 
   private sendText(text: string): boolean {
-    const { hub, config } = this
+    const { hub, config, limit } = this.traits
     if (text.length > LARGE) return this.send(Buffer.from(text))
     if (!this.writable) {
-      if (text.length > this.limit) throw tooLarge(Buffer.byteLength(text), this.limit)
+      if (text.length > limit) throw tooLarge(Buffer.byteLength(text), limit)
       return false
     }
     const room = textFrameRoom(config.format, text)
@@ -158,7 +169,7 @@ export class NativeChannel implements Channel {
     const at = hub.reserve(this.slot, room)
     let end = at
     try {
-      end = writeTextFrame(config.format, this.limit, text, hub.out, at)
+      end = writeTextFrame(config.format, limit, text, hub.out, at)
     } finally {
       hub.shrink(end)
     }
@@ -167,10 +178,10 @@ export class NativeChannel implements Channel {
 
   /** Header by way of the out slab, payload from where it lies. */
   private sendLarge(bytes: Uint8Array): boolean {
-    const { hub, config } = this
-    const prefix = this.plain ? 4 : headerSize(config.format, bytes.length)
+    const { hub, config, plain } = this.traits
+    const prefix = plain ? 4 : headerSize(config.format, bytes.length)
     // With the length field inside of the payload there is a header to be written into it: a copy.
-    if (!this.plain && config.format.strip >= 0) return this.sendWide(bytes, prefix + bytes.length)
+    if (!plain && config.format.strip >= 0) return this.sendWide(bytes, prefix + bytes.length)
     hub.flush()
     const at = hub.outBytes - prefix
     writeHeader(config.format, bytes.length, hub.out, at)
@@ -179,100 +190,114 @@ export class NativeChannel implements Channel {
   }
 
   private sendWide(bytes: Uint8Array, size: number): boolean {
+    const { hub, config } = this.traits
     const frame = Buffer.allocUnsafeSlow(size)
-    writeFrame(this.config.format, bytes, frame, 0)
-    this.hub.flush()
-    this.hub.binding.sendLarge(this.slot, 0, 0, frame)
+    writeFrame(config.format, bytes, frame, 0)
+    hub.flush()
+    hub.binding.sendLarge(this.slot, 0, 0, frame)
     return this.accepted(size)
   }
 
   sendFrom(batch: FrameBatch, i: number): boolean {
-    const { hub } = this
+    const { hub, limit, prefix } = this.traits
     const from = hub.delivering
     if (
       batch.region !== REGION_SLAB ||
       from === undefined ||
-      !sameWire(from, this) ||
+      !sameWire(from, this.traits) ||
       i >>> 0 >= batch.length
     ) {
       return this.send(batch.view(i))
     }
     const start = batch.start(i)
     const end = batch.end(i)
-    if (end - start > this.limit) throw tooLarge(end - start, this.limit)
+    if (end - start > limit) throw tooLarge(end - start, limit)
     if (!this.writable) return false
-    hub.forward(this.slot, start - this.prefix, end)
-    return this.accepted(end - start + this.prefix)
+    hub.forward(this.slot, start - prefix, end)
+    return this.accepted(end - start + prefix)
   }
 
   private accepted(size: number): boolean {
     this.acceptedBytes += size
     this.framesSent += 1
-    const { highWaterMark } = this.config
-    if (this.acceptedBytes - this.hub.written[this.slot] < highWaterMark) return true
+    const { hub, config } = this.traits
+    if (this.acceptedBytes - hub.written[this.slot] < config.highWaterMark) return true
     // What has not been handed over yet is no backlog of the peer's.
-    this.hub.flush()
-    if (!this.writable || this.queuedBytes < highWaterMark) return this.writable
-    this.wantsDrain = true
+    hub.flush()
+    if (!this.writable || this.queuedBytes < config.highWaterMark) return this.writable
+    this.more().wantsDrain = true
     this.setMark()
     return false
   }
 
   notifyWritten(mark: number): void {
-    this.mark = mark
+    this.more().mark = mark
     this.setMark()
+  }
+
+  private more(): Rest {
+    this.rest ??= {}
+    return this.rest
   }
 
   /** The addon watches one count; whoever wants less comes first. */
   private setMark(): void {
-    if (this.closedAt >= 0) return
-    const { marks } = this.hub
-    let next = this.mark
-    if (this.wantsDrain) {
-      const drained = Math.max(1, this.acceptedBytes - Math.floor(this.config.highWaterMark / 2))
+    const { rest, slot } = this
+    if (rest === undefined || rest.final !== undefined) return
+    const { hub, config } = this.traits
+    let next = rest.mark ?? 0
+    if (rest.wantsDrain === true) {
+      const drained = Math.max(1, this.acceptedBytes - Math.floor(config.highWaterMark / 2))
       next = next > 0 ? Math.min(next, drained) : drained
     }
-    marks[this.slot] = next
-    if (next > 0 && this.hub.written[this.slot] >= next) this.hub.binding.checkMark(this.slot)
+    hub.marks[slot] = next
+    if (next > 0 && hub.written[slot] >= next) hub.binding.checkMark(slot)
   }
 
   flush(): void {
-    this.hub.flush()
+    this.traits.hub.flush()
   }
 
   // --- reading and closing
 
   pause(): void {
-    if (this.closedAt < 0) this.hub.binding.pause(this.slot)
+    if (!this.closed) this.traits.hub.binding.pause(this.slot)
   }
 
   resume(): void {
-    if (this.closedAt < 0 && !this.destroyed) this.hub.binding.resume(this.slot)
+    if (!this.closed && !this.destroyed) this.traits.hub.binding.resume(this.slot)
   }
 
   end(): void {
     if (!this.writable) return
     this.writable = false
-    this.hub.end(this.slot)
+    this.traits.hub.end(this.slot)
   }
 
   close(linger: Linger): void {
-    if (this.destroyed || this.closedAt >= 0) return
+    if (this.destroyed || this.closed) return
     this.writable = false
-    this.hub.close(this.slot, linger.ms)
+    this.traits.hub.close(this.slot, linger.ms)
   }
 
   destroy(): void {
-    if (this.destroyed || this.closedAt >= 0) return
+    if (this.destroyed || this.closed) return
     this.destroyed = true
     this.writable = false
-    this.hub.binding.destroy(this.slot)
+    this.traits.hub.binding.destroy(this.slot)
+  }
+
+  /** The caller has stopped waiting for the connection to be made. */
+  abandon(): void {
+    if (this.rest !== undefined) this.rest.opening = undefined
+    this.destroy()
   }
 
   get peer(): PeerCredentials | null {
-    if (this.knownPeer === undefined)
-      this.knownPeer = this.closedAt >= 0 ? null : this.hub.binding.peer(this.slot)
-    return this.knownPeer
+    if (this.rest?.peer === undefined) {
+      this.more().peer = this.closed ? null : this.traits.hub.binding.peer(this.slot)
+    }
+    return this.rest?.peer ?? null
   }
 
   get remoteAddress(): string | undefined {
@@ -284,28 +309,28 @@ export class NativeChannel implements Channel {
   }
 
   private address(): NativeAddress | null {
-    if (this.knownAddress === undefined) {
-      this.knownAddress = this.closedAt >= 0 ? null : this.hub.binding.remoteAddress(this.slot)
+    if (this.rest?.address === undefined) {
+      this.more().address = this.closed ? null : this.traits.hub.binding.remoteAddress(this.slot)
     }
-    return this.knownAddress
+    return this.rest?.address ?? null
   }
 
   ref(): void {
-    if (this.closedAt < 0) this.hub.binding.reference(this.slot, true)
+    if (!this.closed) this.traits.hub.binding.reference(this.slot, true)
   }
 
   unref(): void {
-    if (this.closedAt < 0) this.hub.binding.reference(this.slot, false)
+    if (!this.closed) this.traits.hub.binding.reference(this.slot, false)
   }
 
   // --- told by the hub
 
   deliverLarge(start: number, end: number): void {
-    const bytes = this.hub.binding.takeLarge(this.slot)
+    const bytes = this.traits.hub.binding.takeLarge(this.slot)
     if (bytes === null) return
     const batch = new FrameBatch(bytes, new Uint32Array([start, end]))
     batch.length = 1
-    batch.wireStart = start - this.prefix
+    batch.wireStart = start - this.traits.prefix
     batch.owned = true
     this.framesReceived += 1
     try {
@@ -318,8 +343,8 @@ export class NativeChannel implements Channel {
   tell(bits: number): void {
     const closed = (bits & STATE_CLOSED) !== 0
     if (closed) this.settleCounts()
-    if (this.opening !== undefined) {
-      this.tellOpening(bits)
+    if (this.rest?.opening !== undefined) {
+      this.tellOpening(this.rest.opening, bits)
       return
     }
     if (!this.destroyed && (bits & STATE_END) !== 0) this.sink.onEnd()
@@ -332,37 +357,38 @@ export class NativeChannel implements Channel {
     this.sink = NO_EVENTS
   }
 
-  private tellOpening(bits: number): void {
-    const { opening, hub } = this
-    this.opening = undefined
+  private tellOpening(opening: Opening, bits: number): void {
+    this.more().opening = undefined
     // A refusal may be told a turn before the descriptor is closed.
     if ((bits & (STATE_FAULT | STATE_CLOSED)) === 0) {
-      opening?.resolve(this)
+      opening.resolve(this)
       return
     }
+    const { hub, config } = this.traits
     const row = hub.binding.fault(this.slot)
-    const cause = row === null ? undefined : faultError(hub.binding, row, this.config, this.id).cause
+    const cause = row === null ? undefined : faultError(hub.binding, row, config, this.id).cause
     this.destroyed = true
     this.writable = false
-    opening?.reject(cause instanceof Error ? cause : new FrameError('ERR_FRAME_CLOSED'))
+    opening.reject(cause instanceof Error ? cause : new FrameError('ERR_FRAME_CLOSED'))
   }
 
   private tellFault(): void {
-    const { hub } = this
+    const { hub, config } = this.traits
     const row = hub.binding.fault(this.slot)
     if (row === null) return
     const lost = row[5]
     if (lost) this.writable = false
-    this.sink.onFault(faultError(hub.binding, row, this.config, this.id), lost)
+    this.sink.onFault(faultError(hub.binding, row, config, this.id), lost)
   }
 
   private tellWritten(): void {
-    if (this.wantsDrain && this.queuedBytes < this.config.highWaterMark) {
-      this.wantsDrain = false
+    const rest = this.more()
+    if (rest.wantsDrain === true && this.queuedBytes < this.traits.config.highWaterMark) {
+      rest.wantsDrain = false
       this.sink.onDrain()
     }
-    if (this.mark > 0 && this.writtenBytes >= this.mark) {
-      this.mark = 0
+    if (rest.mark !== undefined && rest.mark > 0 && this.writtenBytes >= rest.mark) {
+      rest.mark = 0
       this.sink.onWritten()
     }
     this.setMark()
@@ -370,9 +396,10 @@ export class NativeChannel implements Channel {
 
   /** The slot's tables belong to the next connection when this turn is over. */
   private settleCounts(): void {
-    this.receivedAtClose = this.hub.binding.bytesReceived(this.slot)
-    this.closedAt = this.hub.written[this.slot]
-    this.released?.()
+    const { hub } = this.traits
+    const rest = this.more()
+    rest.final = { written: hub.written[this.slot], received: hub.binding.bytesReceived(this.slot) }
+    rest.released?.()
   }
 }
 
@@ -382,8 +409,6 @@ function fixedPrefix(format: CompiledFormat): number {
 }
 
 /** Frames of `from` are, as they lie on the wire, frames of `to`. */
-function sameWire(from: NativeChannel, to: NativeChannel): boolean {
-  const a = from.format
-  const b = to.format
-  return a === b ? from.prefix > 0 : a.isPlainUint32BE && b.isPlainUint32BE
+function sameWire(from: ChannelTraits, to: ChannelTraits): boolean {
+  return from === to || from.config.format === to.config.format ? from.prefix > 0 : from.plain && to.plain
 }

@@ -5,7 +5,7 @@
 import { FrameBatch } from '../../codec/batch.js'
 import { allocate } from '../../codec/own-buffer.js'
 import type { Binding, HubTables } from './binding.js'
-import type { NativeChannel } from './channel.js'
+import type { ChannelTraits, NativeChannel } from './channel.js'
 import type { NativeListener } from './listener.js'
 
 /** Sizes are native/transport's to use and ours to choose; see docs/benchmarks.md for what was measured. */
@@ -41,8 +41,8 @@ export class NativeHub {
   readonly written: Float64Array
   readonly marks: Float64Array
   readonly listeners = new Map<number, NativeListener>()
-  /** The channel whose frames are being delivered: what `sendFrom` may forward in place. */
-  delivering: NativeChannel | undefined
+  /** Whose frames are being delivered: what `sendFrom` may forward in place. */
+  delivering: ChannelTraits | undefined
   private readonly tables: HubTables
   private readonly control: Uint32Array
   private readonly segments: Uint32Array
@@ -210,10 +210,10 @@ export class NativeHub {
     const { batch } = this
     batch.length = count
     batch.base = 2 * first
-    batch.wireStart = batch.start(0) - channel.prefix
+    batch.wireStart = batch.start(0) - channel.traits.prefix
     batch.expired = false
     channel.framesReceived += count
-    this.delivering = channel
+    this.delivering = channel.traits
     try {
       channel.events.onBatch(batch)
     } finally {

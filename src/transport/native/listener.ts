@@ -1,6 +1,6 @@
 /** One listening socket of the addon. Knows whom to tell of connections, not what they carry. */
 import type { Address, Listener, ListenerConfig, ListenerEvents } from '../contract.js'
-import { NativeChannel } from './channel.js'
+import { ChannelTraits, NativeChannel } from './channel.js'
 import { systemError } from './faults.js'
 import type { NativeHub } from './hub.js'
 
@@ -10,6 +10,7 @@ const STATE_EXHAUSTED = 64
 const STATE_ERROR = 128
 
 export class NativeListener implements Listener {
+  private readonly traits: ChannelTraits
   private closing: Promise<void> | undefined
   private closed: (() => void) | undefined
   /** The descriptor is closed. */
@@ -22,7 +23,9 @@ export class NativeListener implements Listener {
     private readonly config: ListenerConfig,
     private readonly events: ListenerEvents,
     readonly address: Address,
-  ) {}
+  ) {
+    this.traits = new ChannelTraits(hub, config)
+  }
 
   get connectionCount(): number {
     return this.hub.binding.listenerConnections(this.number)
@@ -55,12 +58,12 @@ export class NativeListener implements Listener {
   // --- told by the hub
 
   accept(slot: number): NativeChannel {
-    return new NativeChannel(this.hub, slot, this.config, false)
+    return new NativeChannel(this.traits, slot)
   }
 
   announce(channel: NativeChannel): void {
     if (!this.events.onChannel(channel)) channel.destroy()
-    else if (this.config.needPeer) channel.start()
+    else if (this.config.needPeer) channel.resume()
   }
 
   tell(bits: number, value: number): void {

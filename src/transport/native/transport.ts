@@ -16,7 +16,7 @@ import type {
   Transport,
 } from '../contract.js'
 import type { Binding } from './binding.js'
-import { NativeChannel } from './channel.js'
+import { ChannelTraits, NativeChannel, type Opening } from './channel.js'
 import { systemError } from './faults.js'
 import { NativeHub } from './hub.js'
 import { NativeListener } from './listener.js'
@@ -29,10 +29,17 @@ export function createNativeTransport(binding: Binding): Transport {
   return new NativeTransport(binding)
 }
 
+/** One configuration in use by connections made here. */
+interface Shared {
+  readonly id: number
+  readonly traits: ChannelTraits
+  uses: number
+}
+
 class NativeTransport implements Transport {
   readonly name = 'native'
   private hub: NativeHub | undefined
-  private readonly shared = new Map<ConnectConfig, { readonly id: number; uses: number }>()
+  private readonly shared = new Map<ConnectConfig, Shared>()
 
   constructor(private readonly binding: Binding) {}
 
@@ -112,7 +119,11 @@ class NativeTransport implements Transport {
     connect: (configId: number) => number,
   ): Promise<Channel> {
     const hub = this.open()
-    const shared = this.shared.get(config) ?? { id: createConfig(this.binding, config), uses: 0 }
+    const shared = this.shared.get(config) ?? {
+      id: createConfig(this.binding, config),
+      traits: new ChannelTraits(hub, config),
+      uses: 0,
+    }
     const slot = connect(shared.id)
     if (slot < 0) {
       if (shared.uses === 0) this.binding.dropConfig(shared.id)
@@ -120,35 +131,31 @@ class NativeTransport implements Transport {
     }
     this.shared.set(config, shared)
     shared.uses++
-    const channel = new NativeChannel(hub, slot, config, true)
-    channel.released = () => {
+    const released = (): void => {
       shared.uses--
       if (shared.uses > 0) return
       this.shared.delete(config)
       this.binding.dropConfig(shared.id)
     }
-    hub.add(slot, channel)
-    return this.opened(channel, where, signal)
-  }
-
-  private opened(channel: NativeChannel, where: string, signal: AbortSignal | undefined): Promise<Channel> {
     return new Promise((resolve, reject) => {
-      const abort = (): void => {
-        channel.opening = undefined
-        channel.destroy()
-        reject(signal?.reason as Error)
-      }
-      channel.opening = {
-        resolve: (opened) => {
-          signal?.removeEventListener('abort', abort)
-          resolve(opened)
+      const settled = (): void => signal?.removeEventListener('abort', abort)
+      const opening: Opening = {
+        resolve: (channel) => {
+          settled()
+          resolve(channel)
         },
         reject: (error: NodeJS.ErrnoException) => {
-          signal?.removeEventListener('abort', abort)
+          settled()
           reject(error.errno === undefined ? error : systemError(this.binding, error.errno, 'connect', where))
         },
       }
+      const channel = new NativeChannel(shared.traits, slot, opening, released)
+      const abort = (): void => {
+        channel.abandon()
+        reject(signal?.reason as Error)
+      }
       signal?.addEventListener('abort', abort, { once: true })
+      hub.add(slot, channel)
     })
   }
 
