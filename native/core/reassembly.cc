@@ -12,7 +12,8 @@ static_assert(sizeof(Reassembly) <= 48, "sits in every idle connection");
 
 namespace {
 
-constexpr size_t kSmallest = 64;
+// What malloc rounds up to anyway.
+constexpr size_t kSmallest = 24;
 // Bytes of a large frame that have to be here before it gets a Block: a header alone must cost nothing.
 constexpr size_t kLargeFrom = 16 * 1024;
 
