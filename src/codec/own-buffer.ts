@@ -2,19 +2,20 @@
  * Own memory for payloads: Buffers (Uint8Arrays where there is no Buffer) that share nothing with a transport's slab.
  * Knows memory sizes, not frames of a stream. Every byte that is handed out has been written.
  *
- * A kept payload must not keep a slab alive: up to 12 bytes it gets memory of its own on the JS heap; below
- * 4 KiB it is cut from a chunk that holds its neighbours only, of at most 8 KiB or 32 times its own size; from there on it
- * has an ArrayBuffer of its own.
+ * What a kept payload keeps alive is bounded: up to 12 bytes it has memory of its own on the JS heap; below 32 KiB it is cut
+ * from a chunk that holds its neighbours only, of at most 8 KiB or 32 times its own size, and never more than 64 KiB; from
+ * there on it has an ArrayBuffer of its own.
  */
 import type { FrameTable } from './batch.js'
 
 /** Largest payload that is copied to the JS heap byte by byte. */
 const SMALL = 12
 /** Payloads from here on have an ArrayBuffer of their own. */
-const LARGE = 4096
-/** Neighbouring payloads are copied in one piece: of at most this size, or of so many times the smallest one's size. */
+const LARGE = 32 * 1024
+/** Neighbours are copied in one piece: of at most CHUNK bytes, or CHUNK_TIMES the smallest one's size up to CHUNK_MOST. */
 const CHUNK = 8192
 const CHUNK_TIMES = 32
+const CHUNK_MOST = 64 * 1024
 
 interface BytesConstructor {
   new (length: number): Buffer
@@ -132,7 +133,7 @@ function chunkEnd(table: FrameTable, entry: number, last: number, large: number)
 
 /** Most memory that a kept payload of this size may keep alive. */
 function chunkSize(length: number): number {
-  return Math.max(CHUNK, CHUNK_TIMES * length)
+  return Math.max(CHUNK, Math.min(CHUNK_MOST, CHUNK_TIMES * length))
 }
 
 function cutChunk(
