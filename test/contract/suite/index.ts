@@ -8,6 +8,7 @@ import { lifecycleContract } from './lifecycle.js'
 import { limitsContract } from './limits.js'
 import { sendingContract } from './sending.js'
 import { serverContract } from './server.js'
+import { socketContract } from './sockets.js'
 import { unixPathContract } from './unix-path.js'
 
 export function connectionContract(backend: Backend): void {
@@ -19,4 +20,5 @@ export function connectionContract(backend: Backend): void {
   describe('exchange', () => exchangeContract(backend))
   describe('client', () => clientContract(backend))
   describe('unix path', () => unixPathContract(backend))
+  describe('sockets', () => socketContract(backend))
 }

@@ -77,6 +77,36 @@ export function sendingContract(backend: Backend): void {
     expect(String((await got)[0])).toBe('fine')
   })
 
+  it('never sends memory that was taken away while it waited', async () => {
+    const { raw, accepted } = await stage(backend)
+    const peer = await raw()
+    const server = await accepted()
+    peer.socket.pause()
+    const fillers = Array.from({ length: 40 }, () => Buffer.alloc(100_000, 'f'))
+    const taken = new Uint8Array(100_000).fill(0x74)
+    const closed = closing(server)
+    for (const filler of fillers) server.send(filler)
+    server.send(taken)
+    server.send('behind it')
+    await new Promise((resolve) => setImmediate(resolve))
+    structuredClone(taken.buffer, { transfer: [taken.buffer] })
+    server.end()
+    peer.socket.resume()
+    // Either it was copied in time, or the connection ends in front of it with the reason.
+    const got = unframe(await peer.ended())
+    peer.socket.end()
+    const error = (await closed) as (Error & { cause?: { code?: string } }) | undefined
+    for (let i = 0; i < 40; i++) expect(got[i].every((byte) => byte === 0x66)).toBe(true)
+    if (got.length > 40) {
+      expect(got[40].every((byte) => byte === 0x74) && got[40].length === 100_000).toBe(true)
+      expect(String(got[41])).toBe('behind it')
+      expect(error).toBeUndefined()
+    } else
+      expect(error?.cause?.code ?? (error as { code?: string } | undefined)?.code).toBe(
+        'ERR_FRAME_PAYLOAD_DETACHED',
+      )
+  })
+
   it('keeps the order of small and large frames, text and bytes', async () => {
     const { raw, accepted } = await stage(backend)
     const peer = await raw()

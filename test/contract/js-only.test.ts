@@ -1,0 +1,202 @@
+/** What only the js backend does: TLS, frames over any Duplex, and its answer to what it cannot do. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { connect as connectRaw, createServer as createRawServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Duplex, PassThrough } from 'node:stream'
+import { type Connection, connect, createServer, wrap } from 'framewire'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { closing, frame, frames, pattern, randomizer, stage, unframe } from './suite/harness.js'
+
+const fixture = (name: string) => readFileSync(new URL(`./fixtures/${name}`, import.meta.url))
+
+/** Two streams, each the other's far end. */
+function duplexPair(): [Duplex, Duplex] {
+  const there = new PassThrough()
+  const back = new PassThrough()
+  return [Duplex.from({ writable: there, readable: back }), Duplex.from({ writable: back, readable: there })]
+}
+
+describe('wrap', () => {
+  it('carries frames over a pair of streams, both ways, to the end', async () => {
+    const [left, right] = duplexPair().map((stream) => wrap(stream)) as [Connection, Connection]
+    right.on('frame', (payload) => right.send(payload))
+    const random = randomizer(3)
+    const sent = Array.from({ length: 500 }, (_, i) => pattern(Math.floor(random() ** 4 * 50_000), i))
+    const got = frames(left, sent.length)
+    for (const payload of sent) left.send(payload)
+    const echoed = await got
+    for (let i = 0; i < sent.length; i++) expect(echoed[i].equals(sent[i])).toBe(true)
+    const both = Promise.all([closing(left), closing(right)])
+    left.end()
+    expect(await both).toEqual([undefined, undefined])
+  })
+
+  it('gives a stream memory that is not written to again', async () => {
+    const kept: Buffer[] = []
+    const keeper = new Duplex({
+      read() {},
+      write(chunk: Buffer, _encoding, done) {
+        kept.push(chunk)
+        done()
+      },
+    })
+    const connection = wrap(keeper)
+    for (let turn = 0; turn < 50; turn++) {
+      for (let i = 0; i < 20; i++) connection.send(`${turn} ${i}`)
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    const expected = Array.from({ length: 1000 }, (_, i) => `${Math.floor(i / 20)} ${i % 20}`)
+    expect(unframe(Buffer.concat(kept)).map(String)).toEqual(expected)
+    connection.destroy()
+  })
+
+  it('speaks with a child process over its stdio', async () => {
+    const child = spawn('cat', { stdio: ['pipe', 'pipe', 'inherit'] })
+    const connection = wrap(Duplex.from({ writable: child.stdin, readable: child.stdout }))
+    const got = frames(connection, 3)
+    for (const text of ['one', '', 'three']) connection.send(text)
+    expect((await got).map(String)).toEqual(['one', '', 'three'])
+    const exited = once(child, 'exit')
+    connection.end()
+    expect(await exited).toEqual([0, null])
+  })
+
+  it('tells of a stream that breaks', async () => {
+    const [left, right] = duplexPair()
+    const connection = wrap(left, { serialization: 'text' })
+    const closed = closing(connection)
+    // Destroyed before the end of the turn: nothing of it was handed over.
+    const sent = connection.sendAsync('x'.repeat(1_000_000))
+    const reason = new Error('cut')
+    left.destroy(reason)
+    right.on('error', () => {})
+    expect(await closed).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST', cause: reason })
+    await expect(sent).rejects.toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST', neverWritten: true })
+  })
+
+  it('survives a stream that delivers while it is written to', async () => {
+    // An echo without a turn of the loop in between, whose listener sends again.
+    const echo = new Duplex({
+      read() {},
+      write(chunk, _encoding, done) {
+        this.push(Buffer.from(chunk))
+        done()
+      },
+    })
+    const connection = wrap(echo)
+    let last = ''
+    const done = new Promise<void>((resolve) => {
+      connection.on('frame', (payload) => {
+        last = String(payload)
+        if (last.length === 2000) resolve()
+        else connection.send(`${last}x`)
+      })
+    })
+    connection.send('x')
+    await done
+    expect(last).toBe('x'.repeat(2000))
+    connection.destroy()
+  })
+
+  it('refuses what is no Duplex', () => {
+    expect(() => wrap(new PassThrough().on as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_FRAME_OPTION_INVALID' }),
+    )
+  })
+})
+
+describe('TLS', () => {
+  it('carries frames both ways and closes cleanly', async () => {
+    const server = createServer(
+      { backend: 'js', tls: { key: fixture('key.pem'), cert: fixture('cert.pem') } },
+      (peer) => {
+        peer.on('frame', (payload) => peer.send(payload))
+      },
+    )
+    const address = await server.listen(0)
+    onTestFinished(() => server.close({ timeout: 0 }))
+    const client = await connect({
+      backend: 'js',
+      port: (address as { port: number }).port,
+      host: 'localhost',
+      tls: { ca: fixture('cert.pem') },
+    })
+    const sent = [pattern(10), pattern(0), pattern(3_000_000), pattern(100)]
+    const got = frames(client, sent.length)
+    for (const payload of sent) client.send(payload)
+    const echoed = await got
+    for (let i = 0; i < sent.length; i++) expect(echoed[i].equals(sent[i])).toBe(true)
+    await client.close()
+    expect(client.closed).toBe(true)
+  })
+
+  it('rejects a server that cannot be trusted', async () => {
+    const server = createServer({
+      backend: 'js',
+      tls: { key: fixture('key.pem'), cert: fixture('cert.pem') },
+    })
+    const address = await server.listen(0)
+    onTestFinished(() => server.close({ timeout: 0 }))
+    const connecting = connect({
+      backend: 'js',
+      port: (address as { port: number }).port,
+      host: 'localhost',
+      tls: {},
+    })
+    await expect(connecting).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+  })
+})
+
+describe('js backend', () => {
+  it('refuses to listen when it would have to know who connects', async () => {
+    const server = createServer({ backend: 'js', allowPeer: () => true })
+    await expect(server.listen(join(tmpdir(), 'fw-never'))).rejects.toMatchObject({
+      code: 'ERR_FRAME_BACKEND_UNSUPPORTED',
+    })
+  })
+
+  it('loses no queued frame when slabs are lent out to stuck connections', async () => {
+    const { raw, accepted } = await stage('js', { highWaterMark: 1_000_000 })
+    const stuck = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const peer = await raw()
+        peer.socket.pause()
+        return [peer, await accepted()] as const
+      }),
+    )
+    const sent: number[] = stuck.map(() => 0)
+    for (let turn = 0; turn < 60; turn++) {
+      stuck.forEach(([, server], who) => {
+        for (let i = 0; i < 10; i++) server.send(`${who} ${sent[who]++} ${'.'.repeat(1000)}`)
+      })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    for (const [, server] of stuck) server.end()
+    for (const [who, [peer]] of stuck.entries()) {
+      peer.socket.resume()
+      const got = unframe(await peer.ended()).map((payload) => String(payload).split(' .')[0])
+      expect(got).toEqual(Array.from({ length: sent[who] }, (_, i) => `${who} ${i}`))
+    }
+  })
+
+  it('reads frames over a socket that somebody else made', async () => {
+    const raw = createRawServer((socket) => {
+      const connection = wrap(socket)
+      connection.on('frame', (payload) => connection.send(payload))
+    })
+    raw.listen(0)
+    await once(raw, 'listening')
+    onTestFinished(() => void raw.close())
+    const socket = connectRaw((raw.address() as { port: number }).port)
+    const client = wrap(socket)
+    const got = frames(client, 2)
+    client.send('hello')
+    client.send(frame('nested'))
+    expect((await got).map(String)).toEqual(['hello', String(frame('nested'))])
+    client.end()
+    await closing(client)
+  })
+})
