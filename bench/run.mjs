@@ -1,0 +1,197 @@
+// The suite: reads what is asked for, measures it, writes the reports, holds the gates. What each part does is said
+// in lib/.
+import { spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { backendInfo } from '../dist/esm/index.js'
+import { machine } from './lib/machine.mjs'
+import { HELP, readOptions, UsageError } from './lib/options.mjs'
+import { hasC, PARTIES } from './lib/parties.mjs'
+import { placement } from './lib/place.mjs'
+import { planOf } from './lib/plan.mjs'
+import { Progress } from './lib/progress.mjs'
+import { gateFailures, RATIOS, ratiosOf } from './lib/ratios.mjs'
+import { chartsOf } from './lib/report/charts.mjs'
+import { bytes, count, percent } from './lib/report/format.mjs'
+import { html } from './lib/report/html.mjs'
+import { githubActionBenchmark, plain } from './lib/report/json.mjs'
+import { markdown, ratioTable } from './lib/report/markdown.mjs'
+import { figureOf, Schedule } from './lib/schedule.mjs'
+
+const here = (relative) => fileURLToPath(new URL(relative, import.meta.url))
+
+/** Seconds a round of a row takes, roughly: for the bar and its time left. */
+function roundSeconds(row, options) {
+  if (row.mode === 'idle') return 2.5
+  return options.seconds + (options.keep ? 0.25 : 0.45 + options.warmSeconds)
+}
+
+function memoryTasks(options) {
+  return options.quick
+    ? ['--sizes', '64,1024,16384', '--chunks', '65536', '--ms', '60']
+    : ['--sizes', '16,64,1024,16384,262144,1048576', '--chunks', 'whole,65536,1460,1', '--ms', '100']
+}
+
+/** The suite in memory, in a process of its own. */
+async function runMemory(options, progress, place, share) {
+  const command = [...place.server, process.execPath, here('memory.mjs'), ...memoryTasks(options)]
+  const child = spawn(command[0], command.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
+  const ended = new Promise((resolve, reject) => child.once('close', resolve).once('error', reject))
+  const results = []
+  let tasks = 1
+  for await (const line of createInterface({ input: child.stdout })) {
+    const result = JSON.parse(line)
+    if (result.tasks) {
+      tasks = result.tasks
+      continue
+    }
+    results.push(result)
+    progress.step(share / tasks, `in memory: ${result.op} ${result.size} B, ${result.party}`)
+  }
+  const code = await ended
+  if (code !== 0) throw new Error(`the suite in memory ended with ${code}`)
+  progress.line(`in memory: ${results.length} tasks`)
+  return results
+}
+
+function rowLine({ row, results }) {
+  const parts = Object.entries(results).map(([name, one]) => {
+    if (one.error) return `${name} no figure (${one.error.split('\n')[0].slice(0, 160)})`
+    const value = one[figureOf(row)]
+    return `${name} ${row.mode === 'idle' ? bytes(value) : `${count(value)}/s`} ${percent(one.spread)}`
+  })
+  return `${row.id}: ${parts.join(', ')}`
+}
+
+async function runRows(plan, options, progress, place) {
+  const schedule = new Schedule({ ...options, place })
+  const rows = []
+  try {
+    for (const { row, parties } of plan.rows) {
+      const seconds = roundSeconds(row, options)
+      const rounds = row.mode === 'idle' ? Math.min(options.rounds, 3) : options.rounds
+      const results = await schedule.row(row, parties, (name, error) =>
+        progress.step(error ? seconds * rounds : seconds, `${row.id}, ${name}`),
+      )
+      rows.push({ row, results })
+      progress.line(rowLine({ row, results }))
+    }
+  } finally {
+    schedule.close()
+  }
+  return rows
+}
+
+function write(run, options) {
+  const out = options.out ?? here('results/latest')
+  mkdirSync(out, { recursive: true })
+  const charts = chartsOf(run)
+  for (const [name, svg] of Object.entries(charts)) writeFileSync(join(out, `${name}.svg`), svg)
+  writeFileSync(join(out, 'results.md'), markdown(run))
+  writeFileSync(join(out, 'index.html'), html(run, charts))
+  writeFileSync(join(out, 'results.json'), `${JSON.stringify(plain(run), null, 1)}\n`)
+  const shaped = options.format === 'github-action-benchmark' ? githubActionBenchmark(run) : plain(run)
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(shaped, null, 1)}\n`)
+  return { out, shaped }
+}
+
+function printSummary(run, options, { out, shaped }) {
+  if (options.format !== 'plain' && !options.json) {
+    process.stdout.write(`${JSON.stringify(shaped, null, 1)}\n`)
+    return
+  }
+  const lines = [`${run.machine.package}, Node ${run.machine.node}, ${run.machine.cpu}, ${run.method.place}`]
+  if (run.ratios.length) lines.push('', ratioTable(run.ratios))
+  const failed = run.rows.flatMap(({ row, results }) =>
+    Object.entries(results)
+      .filter(([, one]) => one.error)
+      .map(([name, one]) => `${row.id}, ${name}: ${one.error}`),
+  )
+  if (failed.length)
+    lines.push('', 'Without a figure, because a check failed:', ...failed.map((text) => `  ${text}`))
+  lines.push('', `Tables, charts and a page with everything: ${out}`, '')
+  process.stdout.write(lines.join('\n'))
+}
+
+/** Exit code 1 and the names of the rows that fell short. */
+function holdGates(run, options, plan) {
+  const gates = JSON.parse(readFileSync(options.gates ?? here('gates.json'), 'utf8'))
+  const planned = new Set(plan.rows.flatMap(({ row, parties }) => parties.map((name) => `${row.id}/${name}`)))
+  const measured = (id) => {
+    const ratio = RATIOS.find((one) => one.id === id)
+    if (!ratio) return true
+    const parts = [ratio.above, ratio.below].filter(Boolean)
+    return parts.every(({ row, party }) => [party].flat().some((name) => planned.has(`${row}/${name}`)))
+  }
+  const failures = gateFailures(gates, run.ratios, measured)
+  const held =
+    Object.keys(gates).filter((id) => run.ratios.some((ratio) => ratio.id === id)).length - failures.length
+  if (failures.length === 0) process.stderr.write(`gates: ${held} held\n`)
+  for (const failure of failures) process.stderr.write(`gate fell short: ${failure}\n`)
+  return failures.length ? 1 : 0
+}
+
+function list() {
+  const { rows } = planOf({}, { native: true })
+  const text = rows.map(
+    ({ row, parties }) => `${row.id.padEnd(22)} ${row.title}\n${' '.repeat(23)}${parts(parties)}`,
+  )
+  process.stdout.write(
+    `${text.join('\n')}\n\nParties\n${Object.entries(PARTIES)
+      .map(([name, { label }]) => `${name.padEnd(23)}${label}`)
+      .join('\n')}\n`,
+  )
+}
+const parts = (names) => names.join(', ')
+
+async function main(args) {
+  const options = readOptions(args)
+  if (options.help) return process.stdout.write(HELP)
+  if (options.list) return list()
+  const backend = backendInfo()
+  const place = placement(options.place)
+  const plan = planOf(options, { native: backend.backend === 'native' })
+  if (plan.rows.length === 0 && !plan.memory) throw new UsageError('no row and no party is left to measure')
+  const generator = hasC()
+    ? 'C (bench/c/loadgen)'
+    : "the package's own client: there is no C compiler here, or bench/c was not built"
+  process.stderr.write(
+    `backend ${backend.backend} (${backend.reason}); generator: ${generator}; cores: ${place.place}\n`,
+  )
+
+  const memoryShare = plan.memory ? (options.quick ? 12 : 110) : 0
+  const rowsShare = plan.rows.reduce((sum, { row, parties }) => {
+    const rounds = row.mode === 'idle' ? Math.min(options.rounds, 3) : options.rounds
+    return sum + parties.length * rounds * roundSeconds(row, options)
+  }, 0)
+  const progress = new Progress(memoryShare + rowsShare)
+  const started = performance.now()
+  const memory = plan.memory ? await runMemory(options, progress, place, memoryShare) : []
+  const rows = await runRows(plan, options, progress, place)
+  progress.stop()
+
+  const results = Object.fromEntries(rows.map(({ row, results: one }) => [row.id, one]))
+  const method = {
+    command: ['npm run bench', ...(args.length ? ['--', ...args] : [])].join(' '),
+    generator,
+    place:
+      { same: 'generator and server on one core', apart: 'generator and server on a core each' }[
+        place.place
+      ] ?? place.place,
+    rounds: `${options.rounds} of ${options.seconds} s, ${options.keep ? 'one process a row' : 'a new process each'}, interleaved, order alternating`,
+    took: `${Math.round((performance.now() - started) / 1000)} s`,
+  }
+  const run = { machine: machine(backend), method, ratios: ratiosOf(results), rows, memory }
+  printSummary(run, options, write(run, options))
+  if (options.gate) process.exitCode = holdGates(run, options, plan)
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  process.stderr.write(`${error.message}\n\n${HELP}`)
+  process.exitCode = 2
+}
