@@ -18,7 +18,7 @@ import { bytes, count, percent } from './lib/report/format.mjs'
 import { html } from './lib/report/html.mjs'
 import { githubActionBenchmark, plain } from './lib/report/json.mjs'
 import { markdown, ratioTable } from './lib/report/markdown.mjs'
-import { figureOf, Schedule } from './lib/schedule.mjs'
+import { figureOf, roundsOf, Schedule } from './lib/schedule.mjs'
 
 const here = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 
@@ -71,7 +71,7 @@ async function runRows(plan, options, progress, place) {
   try {
     for (const { row, parties } of plan.rows) {
       const seconds = roundSeconds(row, options)
-      const rounds = row.mode === 'idle' ? Math.min(options.rounds, 3) : options.rounds
+      const rounds = roundsOf(row, options)
       const results = await schedule.row(row, parties, (name, error) =>
         progress.step(error ? seconds * rounds : seconds, `${row.id}, ${name}`),
       )
@@ -163,7 +163,7 @@ async function main(args) {
 
   const memoryShare = plan.memory ? (options.quick ? 12 : 110) : 0
   const rowsShare = plan.rows.reduce((sum, { row, parties }) => {
-    const rounds = row.mode === 'idle' ? Math.min(options.rounds, 3) : options.rounds
+    const rounds = roundsOf(row, options)
     return sum + parties.length * rounds * roundSeconds(row, options)
   }, 0)
   const progress = new Progress(memoryShare + rowsShare)

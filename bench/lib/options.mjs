@@ -79,7 +79,7 @@ export function readOptions(args) {
     parties: partyNames(values.parties),
     rounds: Math.ceil(positive('rounds', values.rounds, quick ? 2 : 5)),
     seconds: positive('seconds', values.seconds, quick ? 0.25 : 0.6),
-    warmSeconds: quick ? 0.2 : 0.3,
+    warmSeconds: quick ? 0.15 : 0.3,
     connections: Math.ceil(positive('connections', values.connections, 10_000)),
     place: oneOf('place', values.place, ['same', 'apart']),
     format: oneOf('format', values.format, ['plain', 'github-action-benchmark']),

@@ -12,10 +12,10 @@ const C_GENERATOR = path('c/build/loadgen')
 const entry = (label, kind, wire, script, variant = '') => ({ label, kind, wire, script, variant })
 
 export const PARTIES = {
-  native: entry('framewire native, batches', 'own', 'be32', 'framewire.mjs', 'native'),
-  'native-frame': entry('framewire native, a Buffer each', 'own', 'be32', 'framewire.mjs', 'native-frame'),
-  js: entry('framewire js, batches', 'own', 'be32', 'framewire.mjs', 'js'),
-  'js-frame': entry('framewire js, a Buffer each', 'own', 'be32', 'framewire.mjs', 'js-frame'),
+  native: entry('framewire native', 'own', 'be32', 'framewire.mjs', 'native'),
+  'native-frame': entry('framewire native, own Buffers', 'own', 'be32', 'framewire.mjs', 'native-frame'),
+  js: entry('framewire js', 'own', 'be32', 'framewire.mjs', 'js'),
+  'js-frame': entry('framewire js, own Buffers', 'own', 'be32', 'framewire.mjs', 'js-frame'),
   net: entry('node:net, unframed', 'baseline', 'be32', 'net.mjs', 'data'),
   'net-onread': entry('node:net, unframed, onread', 'baseline', 'be32', 'net.mjs', 'onread'),
   'net-corked': entry('node:net, corked writes', 'baseline', 'be32', 'net.mjs', 'corked'),
@@ -42,11 +42,14 @@ export const PARTIES = {
   c: entry('C, epoll', 'limit', 'be32', null),
 }
 
+/** A comparison of revisions calls its two builds of one party NAME@base and NAME@head. */
+const partyOf = (name) => PARTIES[name.split('@')[0]]
+
 export const hasC = () => existsSync(C_SERVER) && existsSync(C_GENERATOR)
 
 /** Command line of the party's server. `gc` lets it collect garbage on request, which memory figures need. */
 export function serverCommand(name, row, address, { gc = false, seconds } = {}) {
-  const party = PARTIES[name]
+  const party = partyOf(name)
   const options = ['--size', String(row.size === 'mixed' ? 64 : row.size), '--seconds', String(seconds)]
   if (party.script === null) return [C_SERVER, row.scenario, address, ...options]
   const flags = gc ? ['--expose-gc'] : []
@@ -56,7 +59,7 @@ export function serverCommand(name, row, address, { gc = false, seconds } = {}) 
 
 /** Command line of the generator that speaks the party's protocol. */
 export function generatorCommand(name, row, address, seconds) {
-  const { wire } = PARTIES[name]
+  const { wire } = partyOf(name)
   const options = ['--size', String(row.size), '--seconds', String(seconds), ...(row.options ?? [])]
   const own = ['ws', 'zeromq', 'node-ipc'].includes(wire)
   if (own) return [process.execPath, path(`generators/${wire}.mjs`), row.mode, address, ...options]

@@ -17,6 +17,10 @@ const freePort = () =>
     })
   })
 
+/** Memory varies little and takes long: fewer rounds. */
+export const roundsOf = (row, { rounds, keep }) =>
+  row.mode === 'idle' ? Math.min(rounds, keep ? 1 : 3) : rounds
+
 /** The figure a row is judged by. */
 export const figureOf = (row) => (row.mode === 'idle' ? 'bytesPerConnection' : 'rate')
 
@@ -62,7 +66,7 @@ export class Schedule {
     const samples = new Map(parties.map((name) => [name, []]))
     const failed = new Map()
     const running = new Map()
-    const rounds = row.mode === 'idle' ? Math.min(this.options.rounds, 3) : this.options.rounds
+    const rounds = roundsOf(row, this.options)
     try {
       for (let round = 0; round < rounds; round++) {
         for (const name of round % 2 ? [...parties].reverse() : parties) {

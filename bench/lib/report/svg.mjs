@@ -11,7 +11,7 @@ export const COLOURS = {
   native: '#1d4ed8',
   'native-frame': '#3b82f6',
   js: '#0d9488',
-  'js-frame': '#5eead4',
+  'js-frame': '#2dd4bf',
   limit: '#334155',
   baseline: '#94a3b8',
   peer: '#cbd5e1',
@@ -23,7 +23,7 @@ const escapeText = (text) =>
   String(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 
 /** A little wider than it is, so that nothing is cut. */
-const widthOf = (text, size) => String(text).length * size * 0.56
+const widthOf = (text, size) => String(text).length * size * 0.6
 
 function text(x, y, content, { size = 12, fill = INK, anchor = 'start', weight = 400 } = {}) {
   return `<text x="${round(x)}" y="${round(y)}" font-size="${size}" fill="${fill}" text-anchor="${anchor}" font-weight="${weight}">${escapeText(content)}</text>`
@@ -112,14 +112,10 @@ function spreadLabels(labels, gap, low, high) {
   return sorted
 }
 
+/** Powers of four, which read well as KiB, MiB and GiB. */
 function ticks(low, high) {
   const found = []
-  for (let power = Math.floor(Math.log10(low)); 10 ** power <= high * 1.01; power++) {
-    for (const factor of [1, 3]) {
-      const value = factor * 10 ** power
-      if (value >= low * 0.99 && value <= high * 1.01) found.push(value)
-    }
-  }
+  for (let value = 4 ** Math.ceil(Math.log(low) / Math.log(4)); value <= high; value *= 4) found.push(value)
   return found
 }
 
@@ -145,7 +141,7 @@ export function lines({ title, note, categories, series, format }, width = 860, 
   const labels = []
   for (const { label, colour, bold, points } of series) {
     const known = points.map((value, i) => ({ value, i })).filter(({ value }) => value > 0)
-    if (known.length === 0) continue
+    if (known.length < 2) continue
     const path = known.map(({ value, i }) => `${round(x(i))},${round(y(value))}`).join(' ')
     const wide = bold ? 3 : 1.75
     parts.push(

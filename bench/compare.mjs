@@ -1,0 +1,110 @@
+// Two revisions side by side: builds both in temporary work trees, then measures the package's own parties of each,
+// interleaved round by round, and prints head over base. It changes nothing in this checkout.
+import { parseArgs } from 'node:util'
+import { placement } from './lib/place.mjs'
+import { digits } from './lib/report/format.mjs'
+import { build } from './lib/revision.mjs'
+import { ROWS } from './lib/rows.mjs'
+import { figureOf, Schedule } from './lib/schedule.mjs'
+
+const HELP = `npm run bench:compare -- BASE HEAD [options]
+
+  BASE, HEAD          revisions of git; '.' is this checkout as it is (HEAD's default)
+  --filter WORD       rows whose id contains WORD (several: commas); default: the rows of the quick suite
+  --parties A,B       of native, native-frame, js, js-frame (default: those of the quick suite)
+  --rounds N          (5)     --seconds S  (0.4)     --place same|apart
+`
+
+const OWN = ['native', 'native-frame', 'js', 'js-frame']
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    filter: { type: 'string' },
+    parties: { type: 'string' },
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '0.4' },
+    place: { type: 'string', default: 'same' },
+    help: { type: 'boolean', short: 'h', default: false },
+  },
+})
+
+const log = (text) => process.stderr.write(`${text}\n`)
+
+function plan(native) {
+  const words = values.filter?.split(',')
+  const named = values.parties?.split(',')
+  const rows = ROWS.filter((row) => (words ? words.some((word) => row.id.includes(word)) : row.quick))
+  return rows
+    .map((row) => {
+      const offered = words || named ? row.parties : row.quick
+      const parties = offered.filter((name) => OWN.includes(name) && (!named || named.includes(name)))
+      return { row, parties: parties.filter((name) => native || !name.startsWith('native')) }
+    })
+    .filter(({ parties }) => parties.length > 0)
+}
+
+async function measure(base, head, rows) {
+  const entries = { base: base.entry, head: head.entry }
+  const schedule = new Schedule({
+    place: placement(values.place),
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+    warmSeconds: 0.2,
+    keep: false,
+    connections: 10_000,
+    env: (name) => ({ FRAMEWIRE_BENCH_PACKAGE: entries[name.split('@')[1]] }),
+  })
+  let failed = 0
+  process.stdout.write(
+    `| row | party | ${base.name} | ${head.name} | head over base | spread |\n| --- | --- | ---: | ---: | ---: | ---: |\n`,
+  )
+  try {
+    for (const { row, parties } of rows) {
+      const both = parties.flatMap((name) => [`${name}@base`, `${name}@head`])
+      const results = await schedule.row(row, both, () => {})
+      for (const name of parties) failed += print(row, name, results[`${name}@base`], results[`${name}@head`])
+    }
+  } finally {
+    schedule.close()
+  }
+  return failed
+}
+
+/** One line; 1 when a side has no figure. */
+function print(row, name, base, head) {
+  if (base.error || head.error) {
+    process.stdout.write(`| ${row.title} | ${name} | ${base.error ?? ''} | ${head.error ?? ''} | | |\n`)
+    return 1
+  }
+  const figure = figureOf(row)
+  const spread = `±${(Math.max(base.spread, head.spread) * 100).toFixed(1)}%`
+  const ratio = (head[figure] / base[figure]).toFixed(3)
+  process.stdout.write(
+    `| ${row.title} | ${name} | ${digits(base[figure])} | ${digits(head[figure])} | **${ratio}** | ${spread} |\n`,
+  )
+  return 0
+}
+
+async function main() {
+  const [baseName, headName = '.'] = positionals
+  if (values.help || !baseName || positionals.length > 2) {
+    process.stdout.write(HELP)
+    process.exitCode = values.help ? 0 : 2
+    return
+  }
+  const base = build(baseName, log)
+  try {
+    const head = build(headName, log)
+    try {
+      const failed = await measure(base, head, plan(base.native && head.native))
+      if (failed) process.exitCode = 1
+    } finally {
+      head.remove()
+    }
+  } finally {
+    base.remove()
+  }
+}
+
+await main()
