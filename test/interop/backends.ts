@@ -18,10 +18,18 @@ export interface Outcome {
 }
 
 /** Runs a program beside this file, with `input` on its standard input. */
-export async function run(command: string, file: string, args: string[], input: string | Buffer): Promise<Outcome> {
+export async function run(
+  command: string,
+  file: string,
+  args: string[],
+  input: string | Buffer,
+): Promise<Outcome> {
   const script = fileURLToPath(new URL(file, import.meta.url))
   const child: ChildProcess = spawn(command, [script, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
   child.stdin?.end(input)
-  const [reply, [status]] = await Promise.all([text(child.stdout as NodeJS.ReadableStream), once(child, 'exit')])
+  const [reply, [status]] = await Promise.all([
+    text(child.stdout as NodeJS.ReadableStream),
+    once(child, 'exit'),
+  ])
   return { reply, status }
 }

@@ -22,7 +22,8 @@ describe.each(backends)('a PHP client of the %s backend', (backend) => {
       await server.close({ timeout: 0 })
       await rm(directory, { recursive: true, force: true })
     })
-    const php = (what: string, payload: string | Buffer = '') => run('php', 'client.php', [`unix://${path}`, what], payload)
+    const php = (what: string, payload: string | Buffer = '') =>
+      run('php', 'client.php', [`unix://${path}`, what], payload)
     return { server, php }
   }
 

@@ -47,7 +47,8 @@ describe.each(backends)('a Python client of the %s backend', (backend) => {
     const python = await serve({
       headerTimeout: 50,
       bodyTimeout: 50,
-      onRequest: (payload: Buffer) => new Promise((resolve) => setTimeout(() => resolve(`re: ${payload}`), 150)),
+      onRequest: (payload: Buffer) =>
+        new Promise((resolve) => setTimeout(() => resolve(`re: ${payload}`), 150)),
     })
     expect(await python('frame', '长度')).toEqual({ reply: 're: 长度', status: 0 })
   })
