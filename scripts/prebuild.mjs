@@ -1,0 +1,56 @@
+// npm run prebuilds -- [--arch x64|arm64] (not `prebuild`, which npm would run before every `build`): the addon for this
+// system as a prebuild, with prebuildify, from a copy of the
+// sources, so that a checkout keeps the addon it runs on. Node-API, stripped, named after the package and its libc:
+// prebuilds/PLATFORM-ARCH/framewire.glibc.node. On Linux another architecture than this one's needs its cross compiler
+// (Debian: g++-aarch64-linux-gnu).
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { nodeHeaders } from './node-headers.mjs'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const prebuildify = createRequire(import.meta.url).resolve('prebuildify/bin.js')
+const CROSS = { arm64: 'aarch64-linux-gnu', x64: 'x86_64-linux-gnu' }
+
+const { values } = parseArgs({ options: { arch: { type: 'string', default: process.arch } } })
+const env = { ...process.env }
+const flags = []
+if (values.arch !== process.arch && process.platform === 'linux') {
+  const prefix = CROSS[values.arch]
+  env.CC = `${prefix}-gcc`
+  env.CXX = `${prefix}-g++`
+  env.AR = `${prefix}-ar`
+  env.LINK = env.CXX
+  flags.push(`--strip-bin=${prefix}-strip`)
+}
+const headers = nodeHeaders()
+if (headers !== undefined) env.npm_config_nodedir = headers
+
+const folder = mkdtempSync(join(tmpdir(), 'framewire-prebuild-'))
+try {
+  for (const name of ['package.json', 'binding.gyp', 'native']) {
+    cpSync(join(root, name), join(folder, name), { recursive: true })
+  }
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'dir')
+  execFileSync(
+    process.execPath,
+    [
+      prebuildify,
+      '--napi',
+      '--strip',
+      '--tag-libc',
+      `--target=${process.version}`,
+      `--arch=${values.arch}`,
+      `--cwd=${folder}`,
+      `--out=${root}`,
+      ...flags,
+    ],
+    { env, stdio: 'inherit' },
+  )
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
