@@ -58,15 +58,21 @@ export async function buildNative({ packageRoot, flags, onOutput }: BuildOptions
   }
 }
 
-/** The tarball keeps them in native-src, with node-addon-api's headers; a checkout has them in its own folder. */
+/**
+ * A checkout has them in its own folder; the tarball keeps them in native-src, with node-addon-api's headers, and
+ * binding.gyp under a name that no package manager compiles by itself.
+ */
 function copySources(packageRoot: string, folder: string): void {
   const packed = join(packageRoot, 'native-src')
-  const source = existsSync(join(packed, 'binding.gyp')) ? packed : packageRoot
-  if (!existsSync(join(source, 'binding.gyp'))) throw new BuildError(`there are no sources in ${packageRoot}`)
-  cpSync(join(source, 'binding.gyp'), join(folder, 'binding.gyp'))
+  const isCheckout = existsSync(join(packageRoot, 'binding.gyp'))
+  const source = isCheckout ? packageRoot : packed
+  const gyp = isCheckout ? join(packageRoot, 'binding.gyp') : join(packed, 'binding.gyp.json')
+  if (!existsSync(gyp)) throw new BuildError(`there are no sources in ${packageRoot}`)
+  cpSync(gyp, join(folder, 'binding.gyp'))
   cpSync(join(source, 'native'), join(folder, 'native'), { recursive: true })
-  const addonApi =
-    source === packed ? join(packed, 'node-addon-api') : join(packageRoot, 'node_modules/node-addon-api')
+  const addonApi = isCheckout
+    ? join(packageRoot, 'node_modules/node-addon-api')
+    : join(packed, 'node-addon-api')
   cpSync(addonApi, join(folder, 'node_modules/node-addon-api'), { recursive: true, dereference: true })
 }
 
