@@ -7,6 +7,9 @@ import type { FrameError } from '../errors.js'
 import { ReplyQueue } from './reply-queue.js'
 import { isThenable, LINGER, Session } from './session.js'
 
+/** How long a connection that has not asked anything may still do so when the server closes, ms. */
+const FIRST_REQUEST_MS = 100
+
 /** Stands in the line of replies where the line ends. */
 class LastWord {
   readonly error: FrameError
@@ -29,9 +32,16 @@ export class StreamSession extends Session {
   #ending = false
   #fault: FrameError | undefined = undefined
   #done = false
+  /** Runs while the server closes and the first request may still come. */
+  #lastCall: NodeJS.Timeout | undefined = undefined
 
   override batch(batch: FrameBatch): void {
     if (this.#done || this.#ending) return
+    this.#take(batch)
+    if (this.#lastCall !== undefined) this.finish()
+  }
+
+  #take(batch: FrameBatch): void {
     if (this.#waiting.length > 0) {
       this.#waiting.push(batch.detach())
       return
@@ -67,12 +77,19 @@ export class StreamSession extends Session {
   }
 
   override finish(): void {
+    // Accepted a moment ago, and its request is on the way: whoever could connect gets an answer.
+    if (this.channel.framesReceived === 0 && this.#lastCall === undefined && !this.#ending) {
+      this.#lastCall = setTimeout(() => this.finish(), FIRST_REQUEST_MS)
+      return
+    }
+    clearTimeout(this.#lastCall)
     this.#ending = true
     this.pauseReading()
     this.#settle()
   }
 
   override closed(): void {
+    clearTimeout(this.#lastCall)
     this.#stop()
     super.closed()
   }

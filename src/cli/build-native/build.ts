@@ -46,7 +46,7 @@ export async function buildNative({ packageRoot, flags, onOutput }: BuildOptions
       headers === undefined || flags.some((flag) => flag.startsWith('--nodedir'))
         ? []
         : [`--nodedir=${headers}`]
-    await run(process.execPath, [nodeGyp, 'rebuild', ...nodedir, ...flags], folder, onOutput)
+    await run(process.execPath, [nodeGyp, 'rebuild', '--jobs=max', ...nodedir, ...flags], folder, onOutput)
     const target = join(packageRoot, 'build/Release/framewire.node')
     mkdirSync(dirname(target), { recursive: true })
     // Not in place: another process may have the old file mapped.

@@ -1,0 +1,50 @@
+// What the command says of itself, and how it refuses what it does not understand.
+import { describe, expect, test } from 'vitest'
+import { run } from './harness.js'
+
+const COMMANDS = ['serve', 'send', 'tap', 'doctor', 'build-native']
+
+describe('framewire', () => {
+  test('without a command shows what there is, and exits 2', async () => {
+    const { code, stdout } = await run([])
+    expect(code).toBe(2)
+    for (const name of COMMANDS) expect(stdout).toContain(name)
+  })
+
+  test.each(COMMANDS)('%s --help shows options and examples on stdout, and exits 0', async (name) => {
+    const { code, stdout, stderr } = await run([name, '--help'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('OPTIONS')
+    expect(stdout).toMatch(new RegExp(`EXAMPLES[^]*framewire ${name}`))
+    expect(stdout).not.toContain('\x1b')
+  })
+
+  test('--version prints the version of the package', async () => {
+    const { code, stdout } = await run(['--version'])
+    expect({ code, ok: /^\d+\.\d+\.\d+\n$/.test(stdout) }).toEqual({ code: 0, ok: true })
+  })
+
+  test.each([
+    ['an unknown command', ['sevre'], 'unknown command sevre'],
+    ['an unknown option', ['send', '--pth', 'x'], 'unknown option --pth'],
+    ['an option without its value', ['send', '--path'], '--path needs a value'],
+    ['a word too many', ['doctor', 'now'], 'unexpected argument now'],
+    ['no place to send to', ['send', 'hello'], '--path or --port'],
+    ['two places to send to', ['send', '--path', 'x', '--port', '1', 'hello'], 'exclude each other'],
+    ['a port that is none', ['send', '--port', '99999', 'hello'], '--port is a whole number from 0 to 65535'],
+    [
+      'a size that is none',
+      ['send', '--port', '1', '--max-frame-length', '1 potato', 'a'],
+      '--max-frame-length',
+    ],
+    ['an unknown format', ['send', '--port', '1', '--format', 'uint5', 'a'], 'format'],
+    ['a word that is no choice', ['send', '--port', '1', '--as', 'morse', 'a'], 'Expected one of'],
+    ['serve without a handler', ['serve', '--port', '0'], 'HANDLER'],
+    ['serve without a place to listen', ['serve', 'handler.mjs'], 'where to listen'],
+    ['tap with one end', ['tap', '--listen', '1'], '--listen and --to'],
+  ])('refuses %s, and exits 2', async (_, args, text) => {
+    const { code, stdout, stderr } = await run(args)
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+    expect(stderr).toContain(text)
+  })
+})
