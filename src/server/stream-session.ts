@@ -8,7 +8,7 @@ import { ReplyQueue } from './reply-queue.js'
 import { isThenable, LINGER, Session } from './session.js'
 
 /** How long a connection that has not asked anything may still do so when the server closes, ms. */
-const FIRST_REQUEST_MS = 100
+const FIRST_REQUEST_MS = 250
 
 /** Stands in the line of replies where the line ends. */
 class LastWord {
@@ -38,7 +38,7 @@ export class StreamSession extends Session {
   override batch(batch: FrameBatch): void {
     if (this.#done || this.#ending) return
     this.#take(batch)
-    if (this.#lastCall !== undefined) this.finish()
+    if (this.#lastCall !== undefined) this.#finish()
   }
 
   #take(batch: FrameBatch): void {
@@ -78,10 +78,11 @@ export class StreamSession extends Session {
 
   override finish(): void {
     // Accepted a moment ago, and its request is on the way: whoever could connect gets an answer.
-    if (this.channel.framesReceived === 0 && this.#lastCall === undefined && !this.#ending) {
-      this.#lastCall = setTimeout(() => this.finish(), FIRST_REQUEST_MS)
-      return
-    }
+    if (this.channel.framesReceived > 0 || this.#ending) this.#finish()
+    else this.#lastCall ??= setTimeout(() => this.#finish(), FIRST_REQUEST_MS)
+  }
+
+  #finish(): void {
     clearTimeout(this.#lastCall)
     this.#ending = true
     this.pauseReading()
