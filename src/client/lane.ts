@@ -129,7 +129,7 @@ export class Lane implements ChannelEvents {
 
   // --- ChannelEvents -------------------------------------------------------------------------------------------
 
-  onBatch(batch: FrameBatch): void {
+  channelBatch(batch: FrameBatch): void {
     const { serialization } = this.#dial
     for (let i = 0; i < batch.length; i++) {
       const pending = this.#waiting.shift()
@@ -146,21 +146,21 @@ export class Lane implements ChannelEvents {
   }
 
   /** A peer that has ended its side answers nothing any more. */
-  onEnd(): void {
+  channelEnd(): void {
     this.#channel?.destroy()
   }
 
-  onDrain(): void {}
+  channelDrain(): void {}
 
-  onWritten(): void {}
+  channelWritten(): void {}
 
-  onFault(error: FrameError, lost: boolean): void {
+  channelFault(error: FrameError, lost: boolean): void {
     this.#cause ??= error
     publish('framewire:error', () => ({ connectionId: this.#channel?.id, error }))
     if (!lost) this.#channel?.destroy()
   }
 
-  onClose(): void {
+  channelClose(): void {
     const channel = this.#channel
     if (channel === undefined) return
     this.#channel = undefined

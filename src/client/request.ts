@@ -80,7 +80,7 @@ class OneExchange implements ChannelEvents {
     this.#channel.destroy()
   }
 
-  onBatch(batch: FrameBatch): void {
+  channelBatch(batch: FrameBatch): void {
     try {
       this.#resolve(this.#dial.serialization.decode(batch, 0))
     } catch (error) {
@@ -90,22 +90,22 @@ class OneExchange implements ChannelEvents {
   }
 
   /** The peer has closed without a reply. */
-  onEnd(): void {
+  channelEnd(): void {
     this.#channel.destroy()
   }
 
-  onDrain(): void {}
+  channelDrain(): void {}
 
-  onWritten(): void {}
+  channelWritten(): void {}
 
-  onFault(error: FrameError, lost: boolean): void {
+  channelFault(error: FrameError, lost: boolean): void {
     this.#fault ??= error
     if (lost) return
     // Of the protocol, so that trying again gives the same.
     this.#giveUp(error)
   }
 
-  onClose(): void {
+  channelClose(): void {
     this.#reject(lostError(this.#channel.id, this.neverWritten, this.#fault))
   }
 }

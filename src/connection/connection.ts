@@ -8,6 +8,7 @@ import type { FrameBatch } from '../codec/batch.js'
 import { FrameError, optionError } from '../errors.js'
 import type { Channel, ChannelEvents, PeerCredentials } from '../transport/contract.js'
 import { publish } from './diagnostics.js'
+import { forgetStore, makeStore } from './event-store.js'
 import { Held } from './held.js'
 import { FrameIterator } from './iterator.js'
 import { lostSend, PendingSends } from './pending-sends.js'
@@ -26,6 +27,15 @@ export const ERROR_LINGER_MS = 1000
 /** Default of `close({ timeout })`, ms. */
 export const CLOSE_TIMEOUT_MS = 5000
 
+/** Bits of a connection's state; one field, because there is one in every idle connection. */
+const PAUSED = 1
+/** Nothing more is delivered: closing, destroyed, or after the first error. */
+const DEAF = 2
+const CLOSED = 4
+const ENDED = 8
+/** 'error' was emitted. */
+const TOLD = 16
+
 type Mode = 'none' | 'frame' | 'batch' | 'iterator' | 'duplex' | 'web' | 'internal'
 
 /**
@@ -35,7 +45,10 @@ type Mode = 'none' | 'frame' | 'batch' | 'iterator' | 'duplex' | 'web' | 'intern
  * A peer never makes it throw: 'error' is emitted only when somebody listens, 'close' always, with the error if there
  * was one. When the peer has ended its side and nobody listens to 'end', the connection ends its own side too.
  */
-export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmitter {
+export class Connection<In = Buffer, Out = Uint8Array | string>
+  extends EventEmitter
+  implements ChannelEvents
+{
   /** Anything the user wants to keep with the connection. */
   data: unknown = undefined
 
@@ -47,23 +60,19 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
   #batchConsumer: ((batch: FrameBatch) => void) | undefined
   #consumer: Consumer | undefined
   #held: Held | undefined
-  #paused = false
-  /** Nothing more is delivered: closing, destroyed, or after the first error. */
-  #deaf = false
-  #closed = false
-  #ended = false
-  /** 'error' was emitted. */
-  #told = false
+  /** PAUSED, DEAF and so on. */
+  #state = 0
   #error: Error | undefined
   #sends: PendingSends | undefined
 
   /** @internal Connections come from `createServer`, `connect` and `wrap`. */
   constructor(channel: Channel, init: ConnectionInit) {
     super()
+    forgetStore(this)
     this.#channel = channel
     this.#init = init
     this.#encodes = init.serialization.kind === 'json' || init.serialization.kind === 'custom'
-    channel.events = new ConnectionPort(this)
+    channel.events = this as ChannelEvents
   }
 
   /** Unique within the process's backend, from 1. Errors name it as `connectionId`. */
@@ -93,7 +102,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
 
   /** 'close' was emitted, or is about to be. */
   get closed(): boolean {
-    return this.#closed
+    return (this.#state & CLOSED) !== 0
   }
 
   /** Counters since the connection was opened. */
@@ -205,15 +214,15 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
 
   /** Stops delivery and reading. Frames that were already read wait for {@link resume}. */
   pause(): this {
-    this.#paused = true
+    this.#state |= PAUSED
     this.#channel.pause()
     return this
   }
 
   /** Goes on after {@link pause}. */
   resume(): this {
-    if (!this.#paused) return this
-    this.#paused = false
+    if ((this.#state & PAUSED) === 0) return this
+    this.#state &= ~PAUSED
     if (this.#held === undefined) this.#channel.resume()
     else this.#kick()
     return this
@@ -223,6 +232,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
     event: E,
     listener: (...args: ConnectionEvents<In>[E]) => void,
   ): this {
+    makeStore(this)
     super.on(event, listener)
     if (event === 'frame') this.#onFrameListener()
     return this
@@ -239,6 +249,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
     event: E,
     listener: (...args: ConnectionEvents<In>[E]) => void,
   ): this {
+    makeStore(this)
     super.prependListener(event, listener)
     if (event === 'frame') this.#onFrameListener()
     return this
@@ -254,7 +265,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
 
   /** Closes now. What is queued is dropped, nothing more is delivered; 'close' follows with `error`. */
   destroy(error?: Error): this {
-    if (this.#closed) return this
+    if ((this.#state & CLOSED) !== 0) return this
     this.#error ??= error
     this.#silence()
     this.#channel.destroy()
@@ -269,7 +280,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
     const { timeout = CLOSE_TIMEOUT_MS } = options
     if (typeof timeout !== 'number' || !(timeout >= 0))
       throw optionError('timeout', 'a number of ms, 0 and more', timeout)
-    if (this.#closed) return Promise.resolve()
+    if ((this.#state & CLOSED) !== 0) return Promise.resolve()
     this.#silence()
     return new Promise((resolve) => {
       const timer = timeout === Infinity ? undefined : setTimeout(() => this.#channel.destroy(), timeout)
@@ -302,7 +313,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
    * of the channel, it goes to the policy, 'error' and 'close'. @internal
    */
   fail(error: FrameError): void {
-    if (this.#deaf) return
+    if ((this.#state & DEAF) !== 0) return
     this.#fault(error, false)
   }
 
@@ -316,7 +327,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
   written(): Promise<void> {
     const channel = this.#channel
     if (channel.queuedBytes === 0) return Promise.resolve()
-    if (this.#closed) return Promise.reject(lostSend(this.id, false, this.#error))
+    if ((this.#state & CLOSED) !== 0) return Promise.reject(lostSend(this.id, false, this.#error))
     this.#sends ??= new PendingSends()
     return this.#sends.add(channel, channel.acceptedBytes, channel.acceptedBytes, undefined)
   }
@@ -335,27 +346,27 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
 
   /** @internal */
   channelBatch(batch: FrameBatch): void {
-    if (this.#deaf) return
-    if (this.#held !== undefined || this.#paused || this.#mode === 'none') {
+    if ((this.#state & DEAF) !== 0) return
+    if (this.#held !== undefined || (this.#state & PAUSED) !== 0 || this.#mode === 'none') {
       this.#hold(batch, 0)
       return
     }
     const delivered = this.#deliver(batch, 0)
-    if (delivered < batch.length && !this.#deaf) this.#hold(batch, delivered)
+    if (delivered < batch.length && (this.#state & DEAF) === 0) this.#hold(batch, delivered)
   }
 
   /** @internal */
   channelEnd(): void {
-    if (this.#deaf) return
+    if ((this.#state & DEAF) !== 0) return
     if (this.#held !== undefined) this.#held.ended = true
-    else if (this.#paused) this.#holdNothing().ended = true
+    else if ((this.#state & PAUSED) !== 0) this.#holdNothing().ended = true
     else this.#end()
   }
 
   /** @internal */
   channelFault(error: FrameError, lost: boolean): void {
     error.connectionId ??= this.id
-    if (this.#deaf) {
+    if ((this.#state & DEAF) !== 0) {
       if (lost) this.#error ??= error
     } else if (this.#held !== undefined) {
       this.#held.fault = error
@@ -403,7 +414,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
     const copies = from === 0 && this.#init.serialization.kind === 'buffer' ? batch.copyAll() : undefined
     const { length } = batch
     for (let i = from; i < length; i++) {
-      if (this.#paused || this.#deaf) return i
+      if ((this.#state & (PAUSED | DEAF)) !== 0) return i
       let payload: unknown
       try {
         payload = copies === undefined ? this.decode(batch, i) : copies[i]
@@ -435,31 +446,31 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
   /** Delivers what is held in a tick of its own: a consumer that was just chosen or resumed gets to finish its line. */
   #kick(): void {
     if (this.#held !== undefined) process.nextTick(() => this.#deliverHeld())
-    else if (this.#ended || this.#closed) process.nextTick(() => this.#tellLate())
+    else if ((this.#state & (ENDED | CLOSED)) !== 0) process.nextTick(() => this.#tellLate())
   }
 
   /** A consumer was chosen when everything was over. */
   #tellLate(): void {
-    if (this.#ended) this.#consumer?.onEnd()
-    if (this.#closed) this.#consumer?.onClose(this.#error)
+    if ((this.#state & ENDED) !== 0) this.#consumer?.onEnd()
+    if ((this.#state & CLOSED) !== 0) this.#consumer?.onClose(this.#error)
   }
 
   #deliverHeld(): void {
     const held = this.#held
     if (held === undefined) return
     while (held.batches.length > 0) {
-      if (this.#paused || this.#deaf) return
+      if ((this.#state & (PAUSED | DEAF)) !== 0) return
       held.from = this.#deliver(held.batches[0], held.from)
       if (held.from < held.batches[0].length) return
       held.batches.shift()
       held.from = 0
     }
-    if (this.#paused || this.#deaf) return
+    if ((this.#state & (PAUSED | DEAF)) !== 0) return
     this.#held = undefined
     if (held.fault !== undefined) this.#fault(held.fault, held.lost)
     else if (held.ended) this.#end()
     if (held.closed) this.#close(this.#error)
-    else if (!this.#paused && !this.#deaf) this.#channel.resume()
+    else if ((this.#state & (PAUSED | DEAF)) === 0) this.#channel.resume()
   }
 
   #claim(mode: Mode): void {
@@ -477,7 +488,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
   // --- the end of it -------------------------------------------------------------------------------------------
 
   #end(): void {
-    this.#ended = true
+    this.#state |= ENDED
     if (this.#init.policy?.onEnd?.(this)) {
       // The policy goes on from here.
     } else if (this.#consumer !== undefined) this.#consumer.onEnd()
@@ -499,13 +510,13 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
 
   /** From here on nothing is delivered; what was held is dropped. */
   #silence(): void {
-    this.#deaf = true
+    this.#state |= DEAF
     this.#held = undefined
   }
 
   #close(error: Error | undefined): void {
-    if (this.#closed) return
-    this.#closed = true
+    if ((this.#state & CLOSED) !== 0) return
+    this.#state |= CLOSED
     this.#silence()
     this.#guard(() => this.#consumer?.onClose(error))
     if (error !== undefined) this.#tell(error)
@@ -513,8 +524,8 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends EventEmi
   }
 
   #tell(error: Error): void {
-    if (this.#told) return
-    this.#told = true
+    if ((this.#state & TOLD) !== 0) return
+    this.#state |= TOLD
     if (this.listenerCount('error') > 0) this.#guard(() => this.emit('error', error))
   }
 
@@ -532,37 +543,4 @@ function rethrow(error: unknown): void {
   process.nextTick(() => {
     throw error
   })
-}
-
-/** What the channel calls: keeps its names apart from the public ones. */
-class ConnectionPort implements ChannelEvents {
-  readonly #connection: Connection<unknown, unknown>
-
-  constructor(connection: Connection<unknown, unknown>) {
-    this.#connection = connection
-  }
-
-  onBatch(batch: FrameBatch): void {
-    this.#connection.channelBatch(batch)
-  }
-
-  onEnd(): void {
-    this.#connection.channelEnd()
-  }
-
-  onDrain(): void {
-    this.#connection.channelDrain()
-  }
-
-  onWritten(): void {
-    this.#connection.channelWritten()
-  }
-
-  onFault(error: FrameError, lost: boolean): void {
-    this.#connection.channelFault(error, lost)
-  }
-
-  onClose(): void {
-    this.#connection.channelClose()
-  }
 }

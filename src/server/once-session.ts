@@ -61,8 +61,8 @@ export class OnceSession extends Session {
   /** Served to its end, which its deadlines bound: whoever was accepted is not refused for being late. */
   override finish(): void {}
 
-  override onFault(error: FrameError, lost: boolean): void {
-    if (!this.#taken) super.onFault(error, lost)
+  override channelFault(error: FrameError, lost: boolean): void {
+    if (!this.#taken) super.channelFault(error, lost)
   }
 
   override closed(): void {

@@ -7,7 +7,7 @@ import type { FrameBatch } from '../codec/batch.js'
 import type { CompiledSerialization } from '../codec/serialization.js'
 import { publish } from '../connection/diagnostics.js'
 import { Connection } from '../connection/index.js'
-import type { ConnectionPolicy } from '../connection/types.js'
+import type { ConnectionInit, ConnectionPolicy } from '../connection/types.js'
 import { FrameError } from '../errors.js'
 import type { Channel, ChannelEvents, PeerCredentials } from '../transport/contract.js'
 import { RequestContext } from './context.js'
@@ -37,7 +37,7 @@ export interface SessionTotals {
   handlerFailures: number
 }
 
-export abstract class Session implements ChannelEvents {
+export abstract class Session implements ChannelEvents, ConnectionInit, ConnectionPolicy {
   readonly channel: Channel
   /** Neighbours in the server's list of sessions. */
   previous: Session | undefined = undefined
@@ -69,11 +69,7 @@ export abstract class Session implements ChannelEvents {
   /** The public face. From now on the channel speaks to it, and it to us. */
   get connection(): Connection<never, never> {
     if (this.#connection === undefined) {
-      const { serialization } = this.host
-      this.#connection = new Connection<never, never>(this.channel, {
-        serialization,
-        policy: new SessionPolicy(this),
-      })
+      this.#connection = new Connection<never, never>(this.channel, this)
       this.onConnectionMade(this.#connection)
     }
     return this.#connection
@@ -142,7 +138,7 @@ export abstract class Session implements ChannelEvents {
 
   /** A fault that was found above the channel: goes the way of its own. */
   protected fail(error: FrameError): void {
-    if (this.#connection === undefined) this.onFault(error, false)
+    if (this.#connection === undefined) this.channelFault(error, false)
     else this.#connection.fail(error)
   }
 
@@ -180,50 +176,51 @@ export abstract class Session implements ChannelEvents {
 
   // --- ChannelEvents, while there is no public face ------------------------------------------------------------
 
-  onBatch(batch: FrameBatch): void {
+  channelBatch(batch: FrameBatch): void {
     this.batch(batch)
   }
 
-  onEnd(): void {
+  channelEnd(): void {
     if (!this.ended()) this.channel.end()
   }
 
-  onDrain(): void {
+  channelDrain(): void {
     this.drained()
   }
 
-  onWritten(): void {}
+  channelWritten(): void {}
 
-  onFault(error: FrameError, lost: boolean): void {
+  channelFault(error: FrameError, lost: boolean): void {
     error.connectionId ??= this.id
     publish('framewire:error', () => ({ connection: this.connection, error }))
     const taken = this.faulted(error, lost)
     if (!taken && !lost) this.channel.close(LINGER)
   }
 
-  onClose(): void {
+  channelClose(): void {
     this.closed()
   }
-}
 
-/** What the public face asks its session. */
-class SessionPolicy implements ConnectionPolicy {
-  readonly #session: Session
+  // --- what the public face asks; every idle connection has one, so the session answers for itself --------------
 
-  constructor(session: Session) {
-    this.#session = session
+  get serialization(): CompiledSerialization {
+    return this.host.serialization
+  }
+
+  get policy(): ConnectionPolicy {
+    return this
   }
 
   onFault(_connection: unknown, error: FrameError, lost: boolean): boolean {
-    return this.#session.faulted(error, lost)
+    return this.faulted(error, lost)
   }
 
   onEnd(): boolean {
-    return this.#session.ended()
+    return this.ended()
   }
 
   onClosed(): void {
-    this.#session.closed()
+    this.closed()
   }
 }
 

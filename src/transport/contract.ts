@@ -47,25 +47,25 @@ export interface BudgetConfig {
 
 /**
  * What a channel tells its owner, always from the event loop, never from inside a call into the channel.
- * After `onFault` there is no further `onBatch` or `onEnd`; after `onClose` there is nothing more.
+ * After `channelFault` there is no further `channelBatch` or `channelEnd`; after `channelClose` there is nothing more.
  */
 export interface ChannelEvents {
   /** Whole frames in order. `batch` is borrowed: its bytes and table are reused when the call returns. */
-  onBatch(batch: FrameBatch): void
+  channelBatch(batch: FrameBatch): void
   /** The peer ended its side on a frame boundary. Sending still works. */
-  onEnd(): void
+  channelEnd(): void
   /** `queuedBytes` went back under the high-water mark after a `send` returned false. */
-  onDrain(): void
+  channelDrain(): void
   /** `writtenBytes` has reached the mark given to `notifyWritten`. */
-  onWritten(): void
+  channelWritten(): void
   /**
    * The channel cannot go on reading: a protocol error, a deadline, a limit (FrameError), or the connection was
-   * lost (`lost` true, then `onClose` follows by itself). While `lost` is false sending still works, what
+   * lost (`lost` true, then `channelClose` follows by itself). While `lost` is false sending still works, what
    * arrives is discarded, and the owner decides how to close.
    */
-  onFault(error: FrameError, lost: boolean): void
+  channelFault(error: FrameError, lost: boolean): void
   /** The descriptor is closed. */
-  onClose(): void
+  channelClose(): void
 }
 
 /** How to close: see `Channel.close`. */
@@ -84,7 +84,7 @@ export interface Channel {
   readonly writable: boolean
   /** Bytes of frames accepted by `send` so far, headers included. */
   readonly acceptedBytes: number
-  /** Bytes of those the kernel has taken. Exact once `onClose` was called: what is beyond was never written. */
+  /** Bytes of those the kernel has taken. Exact once `channelClose` was called: what is beyond was never written. */
   readonly writtenBytes: number
   /** `acceptedBytes - writtenBytes`. */
   readonly queuedBytes: number
@@ -96,13 +96,13 @@ export interface Channel {
   /**
    * Frames and queues `payload` (strings as UTF-8), to be written at the end of this turn. Bytes of up to 16 KiB
    * are copied before it returns; larger ones may be borrowed until they are written. Returns false when the
-   * queue is at or over the high-water mark (the frame is queued nevertheless; `onDrain` follows).
+   * queue is at or over the high-water mark (the frame is queued nevertheless; `channelDrain` follows).
    * @throws {TypeError} `ERR_FRAME_PAYLOAD_TYPE`, {FrameError} `ERR_FRAME_TOO_LARGE`; nothing was queued then.
    */
   send(payload: Uint8Array | string): boolean
   /** Forwards frame `i` of a borrowed batch, as `send(batch.view(i))` would, without a view; runs are one copy. */
   sendFrom(batch: FrameBatch, i: number): boolean
-  /** Calls `onWritten` once `writtenBytes >= mark`. One mark at a time, a later call replaces it; 0 takes it back. */
+  /** Calls `channelWritten` once `writtenBytes >= mark`. One mark at a time, a later call replaces it; 0 takes it back. */
   notifyWritten(mark: number): void
   /** Hands what is queued to the kernel now and not at the end of the turn. */
   flush(): void
@@ -113,10 +113,10 @@ export interface Channel {
   end(): void
   /**
    * Close that lets what was sent arrive: write the queue, then close at once when no input is unread, else end
-   * the sending side and read and throw away input until the peer closes or `linger` has passed. `onClose` follows.
+   * the sending side and read and throw away input until the peer closes or `linger` has passed. `channelClose` follows.
    */
   close(linger: Linger): void
-  /** Closes now; queued bytes are dropped. `onClose` follows, in a later turn. Safe from inside any event. */
+  /** Closes now; queued bytes are dropped. `channelClose` follows, in a later turn. Safe from inside any event. */
   destroy(): void
   /** As at accept. null: not a unix socket, or this transport cannot tell. */
   readonly peer: PeerCredentials | null

@@ -44,7 +44,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
   #output: OutQueue | undefined
   /** Bytes counted against the budget. */
   #charged = 0
-  /** `send` said false, and `onDrain` has not been called since. */
+  /** `send` said false, and `channelDrain` has not been called since. */
   #owesDrain = false
   #writtenMark = 0
   #paused = false
@@ -251,7 +251,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
     if (this.#writtenMark > 0) this.#tellWritten()
     if (this.#owesDrain && this.queuedBytes < this.#config.highWaterMark) {
       this.#owesDrain = false
-      this.#events?.onDrain()
+      this.#events?.channelDrain()
     }
     if (this.queuedBytes === 0) this.#afterWrites()
   }
@@ -264,7 +264,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
   #tellWritten(): void {
     if (this.#writtenMark === 0 || this.writtenBytes < this.#writtenMark || this.#closed) return
     this.#writtenMark = 0
-    this.#events?.onWritten()
+    this.#events?.channelWritten()
   }
 
   // --- receiving -----------------------------------------------------------------------------------------------
@@ -293,7 +293,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
   }
 
   readonly #deliver = (batch: FrameBatch): void => {
-    if (!this.#deaf) this.events.onBatch(batch)
+    if (!this.#deaf) this.events.channelBatch(batch)
   }
 
   /** @internal */
@@ -305,7 +305,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
     const error = this.#input?.end() ?? null
     this.#reading?.stop()
     if (error !== null) this.#fault(error)
-    else this.events.onEnd()
+    else this.events.channelEnd()
   }
 
   /** @internal */
@@ -349,7 +349,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
     this.#faulted = true
     this.#silence()
     this.#charge()
-    this.events.onFault(error, false)
+    this.events.channelFault(error, false)
   }
 
   /** The connection is gone, by no doing of ours. Told once, and not after another fault. */
@@ -358,7 +358,7 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
     this.#lost = true
     this.#silence()
     this.writable = false
-    this.#events?.onFault(new FrameError('ERR_FRAME_CONNECTION_LOST', { cause }), true)
+    this.#events?.channelFault(new FrameError('ERR_FRAME_CONNECTION_LOST', { cause }), true)
   }
 
   #silence(): void {
@@ -453,12 +453,12 @@ export class DuplexChannel implements Channel, SlabUser, ReadDeadlineOwner {
     this.#silence()
     for (const node of [this.#writing, this.#lingering])
       if (node !== undefined) this.#hub.deadlines.clear(node)
-    if (this.#writtenMark > 0) this.#events?.onWritten()
+    if (this.#writtenMark > 0) this.#events?.channelWritten()
     this.writtenBytes += this.#output?.inFlight ?? 0
     this.#output?.clear()
     this.#budget.change(-this.#charged)
     this.#charged = 0
-    this.#events?.onClose()
+    this.#events?.channelClose()
   }
 }
 

@@ -29,12 +29,12 @@ const STATE_CLOSED = 16
 
 /** Before its owner is there, and after it is gone. */
 const NO_EVENTS: ChannelEvents = {
-  onBatch() {},
-  onEnd() {},
-  onDrain() {},
-  onWritten() {},
-  onFault() {},
-  onClose() {},
+  channelBatch() {},
+  channelEnd() {},
+  channelDrain() {},
+  channelWritten() {},
+  channelFault() {},
+  channelClose() {},
 }
 
 export interface Opening {
@@ -334,7 +334,7 @@ export class NativeChannel implements Channel {
     batch.owned = true
     this.framesReceived += 1
     try {
-      this.sink.onBatch(batch)
+      this.sink.channelBatch(batch)
     } finally {
       batch.expire()
     }
@@ -347,13 +347,13 @@ export class NativeChannel implements Channel {
       this.tellOpening(this.rest.opening, bits)
       return
     }
-    if (!this.destroyed && (bits & STATE_END) !== 0) this.sink.onEnd()
+    if (!this.destroyed && (bits & STATE_END) !== 0) this.sink.channelEnd()
     if (!this.destroyed && (bits & STATE_FAULT) !== 0) this.tellFault()
     if (!this.destroyed && (bits & STATE_WRITTEN) !== 0) this.tellWritten()
     if (!closed) return
     this.destroyed = true
     this.writable = false
-    this.sink.onClose()
+    this.sink.channelClose()
     this.sink = NO_EVENTS
   }
 
@@ -378,18 +378,18 @@ export class NativeChannel implements Channel {
     if (row === null) return
     const lost = row[5]
     if (lost) this.writable = false
-    this.sink.onFault(faultError(hub.binding, row, config, this.id), lost)
+    this.sink.channelFault(faultError(hub.binding, row, config, this.id), lost)
   }
 
   private tellWritten(): void {
     const rest = this.more()
     if (rest.wantsDrain === true && this.queuedBytes < this.traits.config.highWaterMark) {
       rest.wantsDrain = false
-      this.sink.onDrain()
+      this.sink.channelDrain()
     }
     if (rest.mark !== undefined && rest.mark > 0 && this.writtenBytes >= rest.mark) {
       rest.mark = 0
-      this.sink.onWritten()
+      this.sink.channelWritten()
     }
     this.setMark()
   }

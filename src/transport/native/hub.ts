@@ -215,7 +215,7 @@ export class NativeHub {
     channel.framesReceived += count
     this.delivering = channel.traits
     try {
-      channel.events.onBatch(batch)
+      channel.events.channelBatch(batch)
     } finally {
       this.delivering = undefined
       batch.expire()
