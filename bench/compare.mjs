@@ -12,7 +12,7 @@ const HELP = `npm run bench:compare -- BASE HEAD [options]
   BASE, HEAD          revisions of git; '.' is this checkout as it is (HEAD's default)
   --filter WORD       rows whose id contains WORD (several: commas); default: the rows of the quick suite
   --parties A,B       of native, native-frame, js, js-frame (default: those of the quick suite)
-  --rounds N          (5)     --seconds S  (0.4)     --place same|apart
+  --rounds N          (5)     --seconds S  (0.4)     --place same|apart     --clock cpu|wall
 `
 
 const OWN = ['native', 'native-frame', 'js', 'js-frame']
@@ -25,6 +25,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '0.4' },
     place: { type: 'string', default: 'same' },
+    clock: { type: 'string', default: 'cpu' },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
@@ -48,6 +49,7 @@ async function measure(base, head, rows) {
   const entries = { base: base.entry, head: head.entry }
   const schedule = new Schedule({
     place: placement(values.place),
+    clock: values.clock,
     rounds: Number(values.rounds),
     seconds: Number(values.seconds),
     warmSeconds: 0.2,

@@ -24,7 +24,8 @@ static const char *HELP =
     "  --reply TEXT      what exchange must answer (the JSON of a whole frame); with --size echo: --reply echo\n"
     "  --limit S         give up after that long without progress (10)\n"
     "\n"
-    "Result: {mode, frames, bytes (wire), payloadBytes, seconds, p50, p90, p99, p999, max (microseconds), errors}\n"
+    "Result: {mode, frames, bytes (wire), payloadBytes, seconds, cpu, p50, p90, p99, p999, max, errors}, times\n"
+    "in microseconds; cpu is this process's own\n"
     "Both on one core:  taskset -c 1 build/server count /tmp/s &  taskset -c 1 build/loadgen receive /tmp/s\n";
 
 struct options {
@@ -70,10 +71,24 @@ struct result {
   int latency;
 };
 
+/* CPU time of this process since the run began: the sum of both sides' is what one core would need. */
+static uint64_t cpu_begun;
+
+static uint64_t cpu_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static uint64_t begin(void) {
+  cpu_begun = cpu_ns();
+  return now_ns();
+}
+
 static int report(const struct options *o, const struct result *r) {
-  printf("{\"mode\":\"%s\",\"frames\":%llu,\"bytes\":%llu,\"payloadBytes\":%llu,\"seconds\":%.6f", o->mode,
+  printf("{\"mode\":\"%s\",\"frames\":%llu,\"bytes\":%llu,\"payloadBytes\":%llu,\"seconds\":%.6f,\"cpu\":%.0f", o->mode,
          (unsigned long long)r->frames, (unsigned long long)r->bytes, (unsigned long long)r->payload_bytes,
-         (double)r->ns / 1e9);
+         (double)r->ns / 1e9, (double)(cpu_ns() - cpu_begun) / 1e3);
   if (r->latency)
     printf(",\"p50\":%.2f,\"p90\":%.2f,\"p99\":%.2f,\"p999\":%.2f,\"max\":%.2f", quantile(0.5), quantile(0.9),
            quantile(0.99), quantile(0.999), quantile(1));
@@ -121,7 +136,7 @@ static int run_receive(const struct options *o) {
   struct stream s = make_stream(o->size, o->mixed, o->header, 0);
   struct result r = {0};
   int fd = open_connection(o);
-  uint64_t start = now_ns(), deadline = start + (uint64_t)(o->seconds * 1e9);
+  uint64_t start = begin(), deadline = start + (uint64_t)(o->seconds * 1e9);
   size_t at = 0;
   uint64_t cycles = 0, whole = o->frames / s.frames;
   size_t rest = o->frames % s.frames ? s.ends[o->frames % s.frames - 1] : 0;
@@ -166,7 +181,7 @@ static int run_receive_many(const struct options *o) {
     struct epoll_event event = {.events = EPOLLOUT, .data = {.ptr = &slots[i]}};
     epoll_ctl(epoll, EPOLL_CTL_ADD, slots[i].fd, &event);
   }
-  uint64_t start = now_ns(), deadline = start + (uint64_t)(o->seconds * 1e9), cycles = 0;
+  uint64_t start = begin(), deadline = start + (uint64_t)(o->seconds * 1e9), cycles = 0;
   size_t open = o->connections;
   struct epoll_event events[256];
   while (open) {
@@ -205,7 +220,7 @@ static int run_send(const struct options *o) {
   struct result r = {0};
   uint8_t *bytes = must_alloc(READ_SIZE);
   int fd = open_connection(o);
-  uint64_t start = now_ns();
+  uint64_t start = begin();
   size_t at = 0;
   for (;;) {
     ssize_t n = read(fd, bytes, READ_SIZE);
@@ -214,7 +229,7 @@ static int run_send(const struct options *o) {
       if (errno == EINTR) continue;
       die("read: %s", strerror(errno));
     }
-    if (r.bytes == 0) start = now_ns();
+    if (r.bytes == 0) start = begin();
     if (memcmp(bytes, s.bytes + at, (size_t)n) != 0) r.errors++;
     r.bytes += (uint64_t)n;
     at = (at + (size_t)n) % s.cycle;
@@ -233,7 +248,7 @@ static int run_echo(const struct options *o) {
   size_t k = o->outstanding;
   uint64_t *sent_at = must_alloc(k * sizeof *sent_at);
   int fd = open_connection(o);
-  uint64_t start = now_ns(), deadline = start + (uint64_t)(o->seconds * 1e9), t = start;
+  uint64_t start = begin(), deadline = start + (uint64_t)(o->seconds * 1e9), t = start;
   /* Positions are offsets in the cycle; `sent` counts frames whose last byte is meant to go out. */
   size_t out = 0, goal = 0, in = 0;
   uint32_t goal_frame = 0, in_frame = 0;
@@ -336,7 +351,7 @@ static int run_conns(const struct options *o) {
     watch(epoll, slots[i].fd, &slots[i]);
   }
   size_t wire = s.ends[0], flying = o->connections;
-  uint64_t start = now_ns(), deadline = start + (uint64_t)(o->seconds * 1e9), t = start;
+  uint64_t start = begin(), deadline = start + (uint64_t)(o->seconds * 1e9), t = start;
   for (size_t i = 0; i < o->connections; i++) {
     slots[i].sent_at = start;
     send_whole(slots[i].fd, s.bytes + slots[i].frame * wire, wire, o);
@@ -393,7 +408,7 @@ static int run_exchange(const struct options *o) {
   memcpy(reply + 4, strcmp(o->reply, "echo") == 0 ? s.bytes + 4 : (const uint8_t *)o->reply, reply_length);
   struct slot *slots = must_alloc(o->connections * sizeof *slots);
   int epoll = epoll_create1(EPOLL_CLOEXEC);
-  uint64_t start = now_ns(), deadline = start + (uint64_t)(o->seconds * 1e9), t = start, begun = o->connections;
+  uint64_t start = begin(), deadline = start + (uint64_t)(o->seconds * 1e9), t = start, begun = o->connections;
   size_t flying = o->connections;
   for (size_t i = 0; i < o->connections; i++) begin_exchange(epoll, &slots[i], s.bytes, s.cycle, o);
   struct epoll_event events[256];
@@ -442,7 +457,7 @@ static int run_idle(const struct options *o) {
   printf("{\"held\":%zu}\n", o->connections);
   fflush(stdout);
   char line[64];
-  uint64_t start = now_ns();
+  uint64_t start = begin();
   if (!fgets(line, sizeof line, stdin)) return 0;
   for (size_t i = 0; i < o->connections; i++) {
     send_whole(fds[i], s.bytes + half, s.cycle - half, o);

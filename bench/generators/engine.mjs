@@ -3,7 +3,7 @@
 //
 // An adapter: connect(address) => { send(payload) => boolean, onDrain(f), onMessage(f), finish() => Promise }.
 // `finish` ends the client's side and resolves when the server has seen everything.
-// Optional: prepare(bytes) => what `send` takes, same(received, prepared) => boolean.
+// Optional: headerBytes of each frame on the wire, prepare(bytes) => what `send` takes, same(received, prepared) => boolean.
 import { parseArgs } from 'node:util'
 import { build } from 'hdr-histogram-js'
 import { OK_REPLY, payloadOf } from '../parties/contract.mjs'
@@ -68,6 +68,7 @@ class Run {
 
   begin() {
     this.start = performance.now()
+    this.cpu = process.cpuUsage()
     this.deadline = this.start + this.options.ms
   }
 
@@ -82,9 +83,13 @@ class Run {
 
   stop() {
     this.result.seconds = (performance.now() - this.start) / 1000
+    const { user, system } = process.cpuUsage(this.cpu)
+    this.result.cpu = user + system
   }
 
   print() {
+    const header = this.adapter.headerBytes ?? 0
+    this.result.bytes = this.result.payloadBytes + this.result.frames * header
     const at = (q) => Number((this.histogram.getValueAtPercentile(q) / 1000).toFixed(2))
     const latency = this.histogram
       ? { p50: at(50), p90: at(90), p99: at(99), p999: at(99.9), max: this.histogram.maxValue / 1000 }

@@ -26,13 +26,23 @@ function adapt(connection) {
   }
 }
 
+/** A full backlog only means that the server has not accepted yet; the C generator's connect waits there too. */
+async function openSocket(target) {
+  for (;;) {
+    const socket = connectSocket(target)
+    const error = await new Promise((resolve) => socket.once('connect', resolve).once('error', resolve))
+    if (!error) return socket
+    if (error.code !== 'EAGAIN') throw error
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
 async function holdHalf(target, payload, count) {
   const frame = frameOf(payload)
   const half = (frame.length / 2 + 2) | 0
   const sockets = []
   for (let i = 0; i < count; i++) {
-    const socket = connectSocket(target)
-    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+    const socket = await openSocket(target)
     socket.write(frame.subarray(0, half))
     sockets.push(socket)
   }
@@ -45,6 +55,7 @@ async function holdHalf(target, payload, count) {
 }
 
 await generate({
+  headerBytes: 4,
   connect: async (target) => adapt(await connect({ ...target, ...options })),
   request: (target, payload) => request({ ...target, ...options }, payload),
   holdHalf,

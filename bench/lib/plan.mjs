@@ -8,13 +8,18 @@ const matches = (row, words) => {
   return words.some((word) => text.includes(word))
 }
 
+/** A row that is named is measured in the short suite too. Without its addon the package shows its other backend. */
+function quickParties(row, filter, native) {
+  if (!row.quick) return filter ? row.parties : []
+  return native ? row.quick : [...new Set(row.quick.map((name) => name.replace(/^native/, 'js')))]
+}
+
 /** @returns {{rows: {row: object, parties: string[]}[], memory: boolean}} */
 export function planOf({ quick, filter, parties }, { native }) {
   const rows = []
   for (const row of ROWS) {
     if (filter && !matches(row, filter)) continue
-    // A row that is named is measured, in the short suite too.
-    const offered = quick ? (row.quick ?? (filter ? row.parties : [])) : row.parties
+    const offered = quick ? quickParties(row, filter, native) : row.parties
     const chosen = offered
       .filter((name) => !parties || parties.includes(name))
       .filter((name) => name !== 'c' || hasC())

@@ -25,7 +25,7 @@ export const roundsOf = (row, { rounds, keep }) =>
 export const figureOf = (row) => (row.mode === 'idle' ? 'bytesPerConnection' : 'rate')
 
 export class Schedule {
-  /** @param {{place: object, rounds: number, seconds: number, warmSeconds: number, keep: boolean, connections: number, env?: (name: string) => object}} options */
+  /** @param {{place: object, clock: 'wall' | 'cpu', rounds: number, seconds: number, warmSeconds: number, keep: boolean, connections: number, env?: (name: string) => object}} options */
   constructor(options) {
     this.options = options
     this.folder = mkdtempSync(join(tmpdir(), 'framewire-bench-'))
@@ -50,23 +50,22 @@ export class Schedule {
   }
 
   async round(name, row, running) {
-    const { place, seconds, keep, connections } = this.options
+    const { place, keep, connections } = this.options
     if (row.mode === 'idle') return measureIdle(name, row, await this.address(row), place, connections)
     const open = running.get(name) ?? (await this.open(name, row))
     if (keep) running.set(name, open)
     try {
-      return await measure(open.server, name, row, open.address, place, seconds)
+      return await measure(open.server, name, row, open.address, this.options)
     } finally {
       if (!keep) await open.server.stop()
     }
   }
 
-  /** All rounds of a row. `onRound(name, error?)` is told after each. Gives {party: summary | {error}}. */
-  async row(row, parties, onRound) {
+  /** The rounds of a row. `onRound(name, error?)` is told after each. Gives {party: summary | {error}}. */
+  async row(row, parties, onRound, rounds = roundsOf(row, this.options)) {
     const samples = new Map(parties.map((name) => [name, []]))
     const failed = new Map()
     const running = new Map()
-    const rounds = roundsOf(row, this.options)
     try {
       for (let round = 0; round < rounds; round++) {
         for (const name of round % 2 ? [...parties].reverse() : parties) {
