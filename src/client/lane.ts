@@ -84,14 +84,28 @@ export class Lane implements ChannelEvents {
     return true
   }
 
-  /** Rejects requests that are overdue; returns the earliest deadline that is left. */
+  /**
+   * Rejects requests that are overdue; returns the earliest deadline that is left. A peer that owes the oldest reply
+   * for as long again is taken for dead: everything behind that reply would be given up in turn.
+   */
   sweep(now: number, expire: (pending: Pending) => void): number {
     let next = Infinity
+    const oldest = this.#waiting.length > 0 ? this.#waiting.at(0) : undefined
+    if (oldest?.settled) {
+      next = oldest.deadline + oldest.timeout
+      if (next <= now) {
+        this.#cause ??= new FrameError('ERR_FRAME_REQUEST_TIMEOUT', { limit: oldest.timeout })
+        this.#channel?.destroy()
+        return Infinity
+      }
+    }
     for (let i = 0; i < this.#waiting.length; i++) {
       const pending = this.#waiting.at(i)
       if (pending.settled) continue
-      if (pending.deadline <= now) expire(pending)
-      else if (pending.deadline < next) next = pending.deadline
+      if (pending.deadline <= now) {
+        expire(pending)
+        if (pending === oldest) next = Math.min(next, pending.deadline + pending.timeout)
+      } else if (pending.deadline < next) next = pending.deadline
     }
     return next
   }

@@ -3,9 +3,8 @@
  * what is said on a connection is its session's.
  */
 import cluster from 'node:cluster'
-import { hasSubscribers } from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
-import { publish } from '../connection/diagnostics.js'
+import { hasSubscribers, publish } from '../connection/diagnostics.js'
 import type { Connection } from '../connection/index.js'
 import { FrameError } from '../errors.js'
 import { msOption, optionsObject } from '../options.js'
@@ -334,8 +333,9 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
     const listener = this.#listener
     // While we still listen, so that nobody takes the path in between.
     await this.#path?.release()
-    listener?.announceAll?.()
     await listener?.close()
+    // Who was accepted and has not said a word is there, too.
+    listener?.announceAll?.()
     for (const session of this.#sessions) session.finish()
     await this.#allClosed(timeout)
     this.#state = 'closed'

@@ -26,10 +26,7 @@ const MODE = 0o600
 
 export async function serveStatus(path: string, source: StatusSource): Promise<Server<Buffer, string>> {
   const onRequest = async () => JSON.stringify(await snapshot(source))
-  const server = createServer({ onRequest, idleTimeout: 60_000 }) as unknown as Server<
-    Buffer,
-    string
-  >
+  const server = createServer({ onRequest, idleTimeout: 60_000 }) as unknown as Server<Buffer, string>
   await server.listen({ path, mode: MODE })
   return server
 }

@@ -236,6 +236,21 @@ export function clientContract(backend: Backend): void {
       expect(one.stats()).toMatchObject({ pending: 0, replies: 2, discarded: 2 })
     })
 
+    it('gives up a connection whose oldest reply stays away, and asks another', async () => {
+      const path = join(await folder(), 's')
+      await puppet(path, (socket, n) => {
+        if (n > 0) socket.on('data', () => socket.write(frame('alive')))
+      })
+      const one = client(path, EAGER)
+      const lost = emitted(one, 'disconnect')
+      const overdue = rejection(one.request('x', { timeout: 30 }))
+      const behind = rejection(one.request('y', { timeout: 5000 }))
+      expect(await overdue).toMatchObject({ code: 'ERR_FRAME_REQUEST_TIMEOUT', neverWritten: false })
+      await lost
+      expect(await behind).toMatchObject({ ...LOST, cause: { code: 'ERR_FRAME_REQUEST_TIMEOUT' } })
+      expect(String(await one.request('z'))).toBe('alive')
+    })
+
     it('says exactly which requests were never written when its connection is lost', async () => {
       const path = join(await folder(), 's')
       const sockets: Socket[] = []
