@@ -13,6 +13,8 @@ const { values } = parseArgs({
     origin: { type: 'string', multiple: true, default: [] },
     concurrency: { type: 'string' },
     'max-queued': { type: 'string' },
+    'token-timeout': { type: 'string' },
+    'ping-interval': { type: 'string' },
   },
 })
 
@@ -22,6 +24,14 @@ function required(name) {
 }
 const address = (text) => (/^\d+$/.test(text) ? Number(text) : text)
 
+/** Those that were given. */
+const numbers = (options) =>
+  Object.fromEntries(
+    Object.entries(options)
+      .filter(([, text]) => text !== undefined)
+      .map(([key, text]) => [key, Number(text)]),
+  )
+
 const resident = await startResident({
   socket: address(required('socket')),
   http: address(required('http')),
@@ -29,8 +39,12 @@ const resident = await startResident({
   tasks: required('tasks'),
   nats: values.nats,
   origins: values.origin,
-  ...(values.concurrency && { concurrency: Number(values.concurrency) }),
-  ...(values['max-queued'] && { maxQueued: Number(values['max-queued']) }),
+  ...numbers({
+    concurrency: values.concurrency,
+    maxQueued: values['max-queued'],
+    tokenTimeout: values['token-timeout'],
+    pingInterval: values['ping-interval'],
+  }),
 })
 console.log(`resident: pid ${process.pid}, socket ${values.socket}, browsers at ${values.http}`)
 

@@ -19,7 +19,7 @@ export class Stage {
   #children = []
 
   /**
-   * @param {{residents?: number, nats?: boolean, tasks?: string, args?: string[], web?: boolean,
+   * @param {{residents?: number, nats?: boolean, tasks?: string, args?: string[], web?: boolean, port?: number,
    *   onDeath?: (child: Child) => void}} [options] web: with nginx and php-fpm
    */
   constructor(options = {}) {
@@ -30,7 +30,7 @@ export class Stage {
     this.folder = await mkdtemp(join(tmpdir(), 'resident-'))
     this.sockets = this.#each('resident', 'sock')
     this.doors = this.#each('door', 'sock')
-    this.port = await freePort()
+    this.port = this.options.port ?? (await freePort())
     this.url = `http://127.0.0.1:${this.port}`
     try {
       if (this.options.nats) await this.#startNats()

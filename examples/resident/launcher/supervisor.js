@@ -15,10 +15,11 @@ export class Supervisor {
   constructor(start, onDeath = () => {}) {
     this.start = start
     this.onDeath = onDeath
-    this.#begin()
+    this.begin()
   }
 
-  #begin() {
+  begin() {
+    this.#stopping = false
     this.child = this.start()
     const since = Date.now()
     const { child } = this
@@ -27,7 +28,7 @@ export class Supervisor {
       this.onDeath(child)
       this.#failures = Date.now() - since > HEALTHY ? 1 : this.#failures + 1
       const pause = this.#failures === 1 ? 0 : backOff(this.#failures, BASE, LONGEST)
-      this.#timer = setTimeout(() => this.#begin(), pause)
+      this.#timer = setTimeout(() => this.begin(), pause)
     })
   }
 

@@ -62,9 +62,9 @@ async function ensureStreams(manager, { events, maxQueued }) {
     subjects: [TASK_SUBJECT],
     storage: StorageType.File,
     retention: RetentionPolicy.Workqueue,
-    // Full means full: the sender is told.
+    // A bound of last resort: tasks are counted by the index, and what has expired stays here until its time comes.
     discard: DiscardPolicy.New,
-    max_msgs: maxQueued,
+    max_msgs: 2 * maxQueued,
     duplicate_window: nanos(120_000),
   })
   await manager.consumers.add(TASKS, {
@@ -72,6 +72,6 @@ async function ensureStreams(manager, { events, maxQueued }) {
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(LEASE),
     // Those that wait for their time count as well.
-    max_ack_pending: maxQueued,
+    max_ack_pending: 2 * maxQueued,
   })
 }

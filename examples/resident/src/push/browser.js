@@ -21,6 +21,8 @@ export class Browser {
   /** Events up to this id have been given to it. */
   lastId = 0
   alive = true
+  /** It is being shown out, or has gone: from here on it counts no more. */
+  onGone = () => {}
   #queue = []
   #queuedBytes = 0
   #replay
@@ -119,6 +121,7 @@ export class Browser {
 
   /** The peer is told, and given a second to answer. */
   close(code, reason) {
+    this.onGone()
     this.#queue = []
     this.#queuedBytes = 0
     this.#replay = undefined

@@ -67,10 +67,11 @@ export class Door {
     })
     // A protocol error, or too long a message: ws closes by itself.
     ws.on('error', () => {})
-    ws.on('close', () => {
+    browser.onGone = () => {
       this.#waiting.delete(browser)
       this.hub.detach(browser)
-    })
+    }
+    ws.on('close', browser.onGone)
     ws.once('message', (data) => {
       // From here on it only listens.
       ws.on('message', () => browser.close(1008, 'nothing more is expected from you'))

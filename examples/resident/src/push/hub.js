@@ -96,10 +96,7 @@ export class Hub {
   /** @returns {number} browsers of `user` closed here */
   close(user, code, reason) {
     const browsers = [...(this.#users.get(user) ?? [])]
-    for (const browser of browsers) {
-      this.detach(browser)
-      browser.close(code, reason)
-    }
+    for (const browser of browsers) browser.close(code, reason)
     return browsers.length
   }
 }

@@ -1,0 +1,3 @@
+import { describePush } from './contract/push.js'
+
+describePush('NATS', { nats: true, residents: 2 })

@@ -1,0 +1,3 @@
+import { describeTasks } from './contract/tasks.js'
+
+describeTasks('SQLite', {})
