@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { nodeHeaders } from './node-headers.mjs'
+import { nodeHeaders } from './lib/node-headers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js')

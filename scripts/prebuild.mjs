@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { nodeHeaders } from './node-headers.mjs'
+import { nodeHeaders } from './lib/node-headers.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const prebuildify = createRequire(import.meta.url).resolve('prebuildify/bin.js')
