@@ -3,9 +3,6 @@
  * binaries lie, not what to do without one. `absent` is not `broken`: no binary for this platform is a quiet fallback,
  * one that does not load is worth a word.
  */
-import fs = require('node:fs')
-import path = require('node:path')
-
 export type LoadedBinary =
   | { readonly status: 'loaded'; readonly binding: unknown; readonly path: string }
   | { readonly status: 'absent'; readonly reason: string }
@@ -14,6 +11,9 @@ export type LoadedBinary =
 /** The package's folder: the one above `dist`. undefined when this file was bundled into another program. */
 function packageRoot(): string | undefined {
   if (typeof __dirname !== 'string') return undefined
+  // Not at the top: in a bundle of ES modules `require` throws, which must not keep the program from starting.
+  const fs = require('node:fs') as typeof import('node:fs')
+  const path = require('node:path') as typeof import('node:path')
   for (let folder = __dirname; ; folder = path.dirname(folder)) {
     try {
       const manifest = fs.readFileSync(path.join(folder, 'package.json'), 'utf8')
