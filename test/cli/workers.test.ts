@@ -106,7 +106,8 @@ describe('framewire serve --workers', () => {
 
   test('kill -9 of workers loses no reply but those in the killed worker, and those are reported', async () => {
     const { process, path, status } = await workers(2)
-    const client = clientOf(path, 4)
+    const connections = 4
+    const client = clientOf(path, connections)
     const kills = 6
     const outcome = { replied: 0, neverWritten: 0, unknown: 0 }
     let sent = 0
@@ -138,9 +139,10 @@ describe('framewire serve --workers', () => {
     }
     stopped = true
     await Promise.all(lanes)
-    // Each request settled once; a kill can only take what was on its way to that worker.
+    // Each request settled once; a kill can only take what was on its way to that worker. The kernel closes its
+    // connections one after the other, so that a new request may still go to the next of them.
     expect(outcome.replied + outcome.neverWritten + outcome.unknown).toBe(sent)
-    expect(outcome.unknown).toBeLessThanOrEqual(kills * outstanding)
+    expect(outcome.unknown).toBeLessThanOrEqual(kills * outstanding * connections)
     expect((await statusOf(status)).restarts).toBe(kills)
     await client.close()
     await terminate(process)

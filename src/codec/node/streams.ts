@@ -6,7 +6,13 @@ import { Transform, type TransformOptions } from 'node:stream'
 import { FrameDecoder as PlainDecoder } from '../decoder.js'
 import { FrameEncoder as PlainEncoder } from '../frame-encoder.js'
 
-/** {@inheritDoc PlainDecoder} */
+/**
+ * Cuts a stream of bytes, in chunks of any size, into the payloads of its frames. Payloads are the receiver's own memory.
+ * The object is a web transform pair as well, `stream.pipeThrough(new FrameDecoder())`, and {@link toTransform} gives a
+ * Node `Transform`.
+ *
+ * After an error nothing more is decoded: every further call throws the same error.
+ */
 export class FrameDecoder extends PlainDecoder {
   /**
    * A Node `Transform` over this decoder: chunks in, payloads (object mode) out. The next chunk is taken when the
@@ -26,7 +32,10 @@ export class FrameDecoder extends PlainDecoder {
   }
 }
 
-/** {@inheritDoc PlainEncoder} */
+/**
+ * Makes frames of payloads. The object is a web transform pair as well, `payloads.pipeThrough(new FrameEncoder())`, and
+ * {@link toTransform} gives a Node `Transform`.
+ */
 export class FrameEncoder extends PlainEncoder {
   /**
    * A Node `Transform` over this encoder: payloads (object mode: text or bytes) in, frames out.
