@@ -1,7 +1,7 @@
 // The suite: reads what is asked for, measures it, writes the reports, holds the gates. What each part does is said
 // in lib/.
 import { spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -98,6 +98,8 @@ async function runRows(plan, options, progress, place, started) {
 
 function write(run, options) {
   const out = options.out ?? here('results/latest')
+  // Charts of rows that an earlier run had and this one has not would be taken for this one's.
+  if (!options.out) rmSync(out, { recursive: true, force: true })
   mkdirSync(out, { recursive: true })
   const charts = chartsOf(run)
   for (const [name, svg] of Object.entries(charts)) writeFileSync(join(out, `${name}.svg`), svg)

@@ -22,7 +22,8 @@ const run = (name, row, address, place, seconds) =>
 /** Lets the party compile and grow before it is measured. What it answers is not looked at. */
 export const warm = (name, row, address, place, seconds) => run(name, row, address, place, seconds)
 
-function check(row, result, before, after) {
+/** @throws when both sides did not count the same, or anything came back wrong. */
+export function check(row, result, before, after) {
   const wrong = []
   const same = (what, server, generator) => {
     if (server !== generator) wrong.push(`${what}: server ${server}, generator ${generator}`)

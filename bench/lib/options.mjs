@@ -5,7 +5,8 @@ import { PARTIES } from './parties.mjs'
 export const HELP = `npm run bench -- [options]
 
   --quick             the short suite: two minutes in all
-  --filter WORD       rows whose id or title contains WORD (several: separate by commas); 'memory' is the one in memory
+  --filter WORD       the row with that id, or rows whose id or title contains WORD (several: separate by
+                      commas); 'memory' is the suite in memory
   --parties A,B       these parties alone: ${Object.keys(PARTIES).join(', ')}
   --rounds N          rounds of every row (full 5, quick 2)
   --seconds S         length of one measurement (full 0.6, quick 0.25)

@@ -3,9 +3,10 @@
 import { hasC } from './parties.mjs'
 import { ROWS } from './rows.mjs'
 
-const matches = (row, words) => {
+/** A whole id names that row alone; any other word every row whose id, title or group contains it. */
+function matches(row, words) {
   const text = `${row.id} ${row.title} ${row.group}`.toLowerCase()
-  return words.some((word) => text.includes(word))
+  return words.some((word) => (ROWS.some(({ id }) => id === word) ? row.id === word : text.includes(word)))
 }
 
 /** A row that is named is measured in the short suite too. Without its addon the package shows its other backend. */

@@ -1,0 +1,118 @@
+import { describe, expect, it } from 'vitest'
+import { check } from '../../bench/lib/measure.mjs'
+import { readOptions, UsageError } from '../../bench/lib/options.mjs'
+import { planOf } from '../../bench/lib/plan.mjs'
+import { gateFailures, ratiosOf } from '../../bench/lib/ratios.mjs'
+import { githubActionBenchmark } from '../../bench/lib/report/json.mjs'
+import { median, spread } from '../../bench/lib/stats.mjs'
+
+const row = { id: 'receive-64', mode: 'receive', size: 64 }
+const idle = { frames: 0, payloadBytes: 0, bytes: 0, errors: 0 }
+const result = { frames: 10, payloadBytes: 640, bytes: 680, errors: 0 }
+
+describe('a measurement', () => {
+  it('counts when both sides counted the same frames and bytes', () => {
+    expect(() => check(row, result, idle, { ...idle, frames: 10, payloadBytes: 640 })).not.toThrow()
+  })
+
+  it('has no figure when the server missed a frame, saw other bytes, or a reply was wrong', () => {
+    const served = { ...idle, frames: 10, payloadBytes: 640 }
+    expect(() => check(row, result, idle, { ...served, frames: 9 })).toThrow(/frames: server 9, generator 10/)
+    expect(() => check(row, result, idle, { ...served, payloadBytes: 641 })).toThrow(/payload bytes/)
+    expect(() => check(row, { ...result, errors: 1 }, idle, served)).toThrow(/not what they should be/)
+    expect(() => check(row, { ...result, frames: 0 }, idle, idle)).toThrow(/nothing was done/)
+  })
+
+  it('compares an unframed server by the bytes on the wire', () => {
+    const unframed = { ...idle, frames: null }
+    expect(() => check(row, result, unframed, { ...unframed, bytes: 680 })).not.toThrow()
+    expect(() => check(row, result, unframed, { ...unframed, bytes: 679 })).toThrow(/bytes: server 679/)
+  })
+
+  it('is summed up by median and half the range', () => {
+    expect(median([3, 1, 2])).toBe(2)
+    expect(median([4, 1, 2, 3])).toBe(2.5)
+    expect(spread([90, 100, 110])).toBeCloseTo(0.1)
+  })
+})
+
+describe('ratios and gates', () => {
+  const results = {
+    'receive-64': {
+      native: { rate: 60, bytesPerSecond: 60 },
+      net: { rate: 50, bytesPerSecond: 50 },
+      c: { rate: 80, bytesPerSecond: 80 },
+      'js-frame': { rate: 4 },
+      'frame-stream': { rate: 2 },
+      'framed-stream': { rate: 3 },
+    },
+    'echo-1': { native: { p50: 8 }, net: { p50: 10 } },
+    idle: { native: { bytesPerConnection: 500 } },
+  }
+  const ratios = ratiosOf(results)
+  const find = (id: string) => ratios.find((one: { id: string }) => one.id === id)
+
+  it('come with a verdict, and the best of several peers is what is compared with', () => {
+    expect(find('receive-64-over-net')).toMatchObject({ value: 1.2, verdict: 'aim' })
+    expect(find('receive-64-over-c')).toMatchObject({ value: 0.75, verdict: 'floor' })
+    expect(find('js-64-over-npm').value).toBeCloseTo(4 / 3)
+  })
+
+  it('turn round where less is better', () => {
+    expect(find('ping-pong-over-net')).toMatchObject({ value: 0.8, verdict: 'floor' })
+    expect(find('idle-bytes')).toMatchObject({ value: 500, verdict: 'floor' })
+  })
+
+  it('leave out what was not measured', () => {
+    expect(find('send-over-net')).toBeUndefined()
+  })
+
+  it('name the row that fell short of a gate', () => {
+    const all = () => true
+    expect(gateFailures({ 'receive-64-over-net': { min: 1 } }, ratios, all)).toEqual([])
+    const [failure] = gateFailures({ 'receive-64-over-net': { min: 99 } }, ratios, all)
+    expect(failure).toMatch(/receive-64-over-net: 1.2 is under 99/)
+    expect(gateFailures({ 'idle-bytes': { max: 400 } }, ratios, all)).toHaveLength(1)
+    expect(gateFailures({ 'send-over-net': { min: 1 } }, ratios, all)[0]).toMatch(/no figure/)
+    expect(gateFailures({ 'send-over-net': { min: 1 } }, ratios, () => false)).toEqual([])
+  })
+
+  it('go to github-action-benchmark as entries of which more is better', () => {
+    const rows = [
+      {
+        row: { title: 'receive 64 B' },
+        results: { native: { rate: 1000, spread: 0.02 }, c: { error: 'x' } },
+      },
+    ]
+    const entries = githubActionBenchmark({ ratios, rows, memory: [] })
+    expect(entries).toContainEqual({
+      name: 'receive 64 B / native',
+      unit: 'frames/s',
+      value: 1000,
+      range: '±2.0%',
+    })
+    expect(entries.some((one: { name: string }) => one.name.includes('lower is better'))).toBe(false)
+  })
+})
+
+describe('the command line of the suite', () => {
+  it('refuses what it does not know', () => {
+    expect(() => readOptions(['--parties', 'nobody'])).toThrow(UsageError)
+    expect(() => readOptions(['--rounds', '0'])).toThrow(UsageError)
+    expect(() => readOptions(['--place', 'elsewhere'])).toThrow(UsageError)
+    expect(() => readOptions(['--no-such-thing'])).toThrow(UsageError)
+  })
+
+  it('measures the row that is named, with the parties that are named', () => {
+    const plan = planOf(readOptions(['--filter', 'echo-1', '--parties', 'native,net']), { native: true })
+    expect(plan.rows.map((one: { row: { id: string } }) => one.row.id)).toEqual(['echo-1'])
+    expect(plan.rows[0].parties).toEqual(['net', 'native'])
+    expect(plan.memory).toBe(false)
+  })
+
+  it('shows the js backend where the native one is not there', () => {
+    const plan = planOf(readOptions(['--quick', '--filter', 'exchange-16']), { native: false })
+    expect(plan.rows[0].parties).toContain('js')
+    expect(plan.rows[0].parties).not.toContain('native')
+  })
+})
