@@ -60,10 +60,18 @@ interface ListenCommon {
 }
 
 /** Where to listen: a unix socket, a TCP port (0: any that is free), or a descriptor that was inherited. */
-export type ListenOptions =
-  | (ListenCommon & SocketPathOptions & { readonly path: string })
-  | (ListenCommon & { readonly port: number; readonly host?: string })
-  | (ListenCommon & { readonly fd: number })
+export type ListenOptions = ListenCommon &
+  (
+    | (SocketPathOptions & { readonly path: string; readonly port?: undefined; readonly fd?: undefined })
+    | (NoSocketPath & { readonly port: number; readonly host?: string; readonly fd?: undefined })
+    | (NoSocketPath & { readonly fd: number; readonly port?: undefined })
+  )
+
+interface NoSocketPath {
+  readonly path?: undefined
+  readonly mode?: undefined
+  readonly owner?: undefined
+}
 
 /** Connections that were turned away at accept. */
 export interface DropInfo {
