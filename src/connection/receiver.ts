@@ -1,0 +1,332 @@
+/**
+ * Receiver: the half of a connection that brings what one channel tells to one consumer, in order. It knows consumer
+ * modes, frames that have to wait, and that nothing follows an error; it does not know how frames are sent.
+ */
+import { EventEmitter } from 'node:events'
+import type { FrameBatch } from '../codec/batch.js'
+import { FrameError } from '../errors.js'
+import type { Channel } from '../transport/contract.js'
+import type { Connection } from './connection.js'
+import { publish } from './diagnostics.js'
+import { forgetStore, makeStore } from './event-store.js'
+import { guard, rethrow } from './guard.js'
+import { Held } from './held.js'
+import type { ConnectionEventName, ConnectionEvents, ConnectionInit, Consumer } from './types.js'
+
+/** How long a connection that closes because of an error reads on so that the peer can read what was sent, ms. */
+const ERROR_LINGER_MS = 1000
+
+/** Bits of a connection's state; one field, because there is one in every idle connection. */
+const PAUSED = 1
+/** Nothing more is delivered: closing, destroyed, or after the first error. */
+const DEAF = 2
+const CLOSED = 4
+const ENDED = 8
+/** 'error' was emitted. */
+const TOLD = 16
+
+type Mode = 'none' | 'frame' | 'batch' | 'iterator' | 'duplex' | 'web' | 'internal'
+
+/**
+ * The base of `Connection`, and one object with it: there is one in every idle connection. Made ready for a channel by
+ * being its `events`.
+ */
+export abstract class Receiver<In> extends EventEmitter {
+  /** @internal */ protected readonly channel: Channel
+  /** @internal */ protected readonly init: ConnectionInit
+  /** @internal What closes the connection. */ protected error: Error | undefined
+  #mode: Mode = 'none'
+  #batchConsumer: ((batch: FrameBatch) => void) | undefined
+  #consumer: Consumer | undefined
+  #held: Held | undefined
+  /** PAUSED, DEAF and so on. */
+  #state = 0
+
+  /** @internal */
+  protected constructor(channel: Channel, init: ConnectionInit) {
+    super()
+    forgetStore(this)
+    this.channel = channel
+    this.init = init
+  }
+
+  /** The connection this is. @internal */
+  protected abstract whole(): Connection<unknown, unknown>
+
+  /** Settles what waits for its bytes to be written; no more will be. @internal */
+  protected abstract settleSends(error: Error | undefined): void
+
+  /** Unique within the process's backend, from 1. Errors name it as `connectionId`. */
+  get id(): number {
+    return this.channel.id
+  }
+
+  /** 'close' was emitted, or is about to be. */
+  get closed(): boolean {
+    return (this.#state & CLOSED) !== 0
+  }
+
+  /** Stops delivery and reading. Frames that were already read wait for {@link resume}. */
+  pause(): this {
+    this.#state |= PAUSED
+    this.channel.pause()
+    return this
+  }
+
+  /** Goes on after {@link pause}. */
+  resume(): this {
+    if ((this.#state & PAUSED) === 0) return this
+    this.#state &= ~PAUSED
+    if (this.#held === undefined) this.channel.resume()
+    else this.#kick()
+    return this
+  }
+
+  override on<E extends ConnectionEventName>(
+    event: E,
+    listener: (...args: ConnectionEvents<In>[E]) => void,
+  ): this {
+    makeStore(this)
+    super.on(event, listener)
+    if (event === 'frame') this.#onFrameListener()
+    return this
+  }
+
+  override addListener<E extends ConnectionEventName>(
+    event: E,
+    listener: (...args: ConnectionEvents<In>[E]) => void,
+  ): this {
+    return this.on(event, listener)
+  }
+
+  override prependListener<E extends ConnectionEventName>(
+    event: E,
+    listener: (...args: ConnectionEvents<In>[E]) => void,
+  ): this {
+    makeStore(this)
+    super.prependListener(event, listener)
+    if (event === 'frame') this.#onFrameListener()
+    return this
+  }
+
+  /** Claims the connection for a server or client: as {@link onBatch}, told apart in errors. @internal */
+  consume(callback: (batch: FrameBatch) => void): void {
+    this.claim('internal')
+    this.consumeBatches(callback)
+  }
+
+  /** What frame `i` carries, by the connection's serialization, in memory of its own. @internal */
+  decode(batch: FrameBatch, i: number): In {
+    return this.init.serialization.decode(batch, i) as In
+  }
+
+  /**
+   * Ends delivery with an error that was found above the channel (serialization, a handler): as a protocol error
+   * of the channel, it goes to the policy, 'error' and 'close'. @internal
+   */
+  fail(error: FrameError): void {
+    if ((this.#state & DEAF) !== 0) return
+    this.#fault(error, false)
+  }
+
+  /** Ends this side unless somebody listens to 'end' and so does it himself. @internal */
+  endUnattended(): void {
+    if (this.listenerCount('end') === 0) this.channel.end()
+  }
+
+  // --- from the channel ----------------------------------------------------------------------------------------
+
+  /** @internal */
+  channelBatch(batch: FrameBatch): void {
+    if ((this.#state & DEAF) !== 0) return
+    if (this.#held !== undefined || (this.#state & PAUSED) !== 0 || this.#mode === 'none') {
+      this.#hold(batch, 0)
+      return
+    }
+    const delivered = this.#deliver(batch, 0)
+    if (delivered < batch.length && (this.#state & DEAF) === 0) this.#hold(batch, delivered)
+  }
+
+  /** @internal */
+  channelEnd(): void {
+    if ((this.#state & DEAF) !== 0) return
+    if (this.#held !== undefined) this.#held.ended = true
+    else if ((this.#state & PAUSED) !== 0) this.#holdNothing().ended = true
+    else this.#end()
+  }
+
+  /** @internal */
+  channelFault(error: FrameError, lost: boolean): void {
+    error.connectionId ??= this.id
+    if ((this.#state & DEAF) !== 0) {
+      if (lost) this.error ??= error
+    } else if (this.#held !== undefined) {
+      this.#held.fault = error
+      this.#held.lost = lost
+    } else this.#fault(error, lost)
+  }
+
+  /** @internal */
+  channelDrain(): void {
+    guard(() => this.emit('drain'))
+  }
+
+  /** @internal */
+  channelClose(): void {
+    const fault = this.#held?.fault
+    const error = this.error ?? fault
+    this.settleSends(error)
+    guard(() => this.init.policy?.onClosed?.(this.whole(), error))
+    if (this.#held !== undefined && this.#mode !== 'none') this.#held.closed = true
+    else this.#close(error)
+  }
+
+  // --- delivery ------------------------------------------------------------------------------------------------
+
+  /** Delivers frames from `from` on; returns the first that was not delivered. */
+  #deliver(batch: FrameBatch, from: number): number {
+    if (this.#mode === 'frame') return this.#emitFrames(batch, from)
+    try {
+      if (this.#batchConsumer !== undefined) this.#batchConsumer(batch)
+      else this.#consumer?.onBatch(batch)
+    } catch (error) {
+      if (this.#consumer !== undefined && error instanceof FrameError) this.fail(error)
+      else rethrow(error)
+    }
+    return batch.length
+  }
+
+  #emitFrames(batch: FrameBatch, from: number): number {
+    // Payloads of a whole batch are copied together, which is cheaper than one by one.
+    const copies = from === 0 && this.init.serialization.kind === 'buffer' ? batch.copyAll() : undefined
+    const { length } = batch
+    for (let i = from; i < length; i++) {
+      if ((this.#state & (PAUSED | DEAF)) !== 0) return i
+      let payload: unknown
+      try {
+        payload = copies === undefined ? this.decode(batch, i) : copies[i]
+      } catch (error) {
+        this.fail(error as FrameError)
+        return length
+      }
+      try {
+        if (!this.emit('frame', payload)) return i
+      } catch (error) {
+        rethrow(error)
+      }
+    }
+    return length
+  }
+
+  #hold(batch: FrameBatch, from: number): void {
+    this.#holdNothing().add(batch, from)
+  }
+
+  #holdNothing(): Held {
+    if (this.#held === undefined) {
+      this.#held = new Held()
+      this.channel.pause()
+    }
+    return this.#held
+  }
+
+  /** Delivers what is held in a tick of its own: a consumer that was just chosen or resumed gets to finish its line. */
+  #kick(): void {
+    if (this.#held !== undefined) process.nextTick(() => this.#deliverHeld())
+    else if ((this.#state & (ENDED | CLOSED)) !== 0) process.nextTick(() => this.#tellLate())
+  }
+
+  /** A consumer was chosen when everything was over. */
+  #tellLate(): void {
+    if ((this.#state & ENDED) !== 0) this.#consumer?.onEnd()
+    if ((this.#state & CLOSED) !== 0) this.#consumer?.onClose(this.error)
+  }
+
+  #deliverHeld(): void {
+    const held = this.#held
+    if (held === undefined) return
+    while (held.batches.length > 0) {
+      if ((this.#state & (PAUSED | DEAF)) !== 0) return
+      held.from = this.#deliver(held.batches[0], held.from)
+      if (held.from < held.batches[0].length) return
+      held.batches.shift()
+      held.from = 0
+    }
+    if ((this.#state & (PAUSED | DEAF)) !== 0) return
+    this.#held = undefined
+    if (held.fault !== undefined) this.#fault(held.fault, held.lost)
+    else if (held.ended) this.#end()
+    if (held.closed) this.#close(this.error)
+    else if ((this.#state & (PAUSED | DEAF)) === 0) this.channel.resume()
+  }
+
+  /**
+   * Takes the connection for one way of consuming it.
+   * @throws {FrameError} `ERR_FRAME_CONSUMER_MODE` @internal
+   */
+  protected claim(mode: Mode): void {
+    if (this.#mode !== 'none') throw new FrameError('ERR_FRAME_CONSUMER_MODE', { connectionId: this.id })
+    this.#mode = mode
+  }
+
+  /** After {@link claim}: whole batches, to a callback. @internal */
+  protected consumeBatches(callback: (batch: FrameBatch) => void): void {
+    this.#batchConsumer = callback
+    this.#kick()
+  }
+
+  /** After {@link claim}: to a loop or a stream. @internal */
+  protected consumeWith(consumer: Consumer): void {
+    this.#consumer = consumer
+    this.#kick()
+  }
+
+  #onFrameListener(): void {
+    if (this.#mode !== 'frame') this.claim('frame')
+    this.#kick()
+  }
+
+  // --- the end of it -------------------------------------------------------------------------------------------
+
+  #end(): void {
+    this.#state |= ENDED
+    if (this.init.policy?.onEnd?.(this.whole())) {
+      // The policy goes on from here.
+    } else if (this.#consumer !== undefined) this.#consumer.onEnd()
+    else this.endUnattended()
+    guard(() => this.emit('end'))
+  }
+
+  #fault(error: FrameError, lost: boolean): void {
+    this.error ??= error
+    this.silence()
+    publish('framewire:error', () => ({ connection: this, error }))
+    let handled = lost
+    guard(() => {
+      handled = this.init.policy?.onFault?.(this.whole(), error, lost) === true || lost
+    })
+    this.#tell(error)
+    if (!handled) this.channel.close({ ms: this.channel.framesSent > 0 ? ERROR_LINGER_MS : 0 })
+  }
+
+  /** From here on nothing is delivered; what was held is dropped. @internal */
+  protected silence(): void {
+    this.#state |= DEAF
+    this.#held = undefined
+  }
+
+  #close(error: Error | undefined): void {
+    if ((this.#state & CLOSED) !== 0) return
+    this.#state |= CLOSED
+    this.silence()
+    guard(() => this.#consumer?.onClose(error))
+    if (error !== undefined) this.#tell(error)
+    guard(() => (error === undefined ? this.emit('close') : this.emit('close', error)))
+  }
+
+  #tell(error: Error): void {
+    if ((this.#state & TOLD) !== 0) return
+    this.#state |= TOLD
+    if (this.listenerCount('error') > 0) guard(() => this.emit('error', error))
+  }
+}
