@@ -78,7 +78,8 @@ test('two browsers follow a task and talk, and miss nothing when the connection 
 
   await t.test('a message reaches whom it is for, and the sender sees that it did', async () => {
     await say(bob, 'anna', 'lunch?')
-    for (const page of [anna, alsoAnna]) await page.locator('#messages li', { hasText: 'bob: lunch?' }).waitFor()
+    for (const page of [anna, alsoAnna])
+      await page.locator('#messages li', { hasText: 'bob: lunch?' }).waitFor()
     assert.deepEqual(await messages(bob), ['you: lunch? (2 reached, 0 away)'])
     await say(anna, '', '<b>at one</b> ✓')
     await bob.locator('#messages li', { hasText: 'anna: <b>at one</b> ✓' }).waitFor()
@@ -99,16 +100,19 @@ test('two browsers follow a task and talk, and miss nothing when the connection 
     await anna.screenshot({ path: `${shots}resumed.png` })
   })
 
-  await t.test('a resident process killed in mid-task: the page comes back, the task runs to its end', async () => {
-    await bob.getByLabel('Count the primes').fill('50000000')
-    await bob.getByRole('button', { name: 'Start' }).click()
-    await bob.locator('#tasks li[data-state="running"]').waitFor()
-    await stage.residents[0].child.kill()
-    await bob.locator('#connection:not([data-state="connected"])').waitFor()
-    await connected(bob)
-    await bob.locator('#tasks li', { hasText: '3,001,134 up to 50,000,000' }).waitFor()
-    await bob.screenshot({ path: `${shots}killed.png` })
-  })
+  await t.test(
+    'a resident process killed in mid-task: the page comes back, the task runs to its end',
+    async () => {
+      await bob.getByLabel('Count the primes').fill('50000000')
+      await bob.getByRole('button', { name: 'Start' }).click()
+      await bob.locator('#tasks li[data-state="running"]').waitFor()
+      await stage.residents[0].child.kill()
+      await bob.locator('#connection:not([data-state="connected"])').waitFor()
+      await connected(bob)
+      await bob.locator('#tasks li', { hasText: '3,001,134 up to 50,000,000' }).waitFor()
+      await bob.screenshot({ path: `${shots}killed.png` })
+    },
+  )
 
   await t.test('while it is down the form says so', async () => {
     await stage.residents[0].stop()

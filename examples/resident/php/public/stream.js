@@ -26,8 +26,9 @@ export class Stream extends EventTarget {
     try {
       const token = await this.token()
       this.#open(token)
-    } catch (error) {
-      this.#later(error.message)
+    } catch {
+      // Not even a token is to be had: the network or the resident process is away.
+      this.#later('no connection')
     }
   }
 

@@ -12,7 +12,7 @@ const SCHEMA = `
     finished_at integer, announced integer not null default 0
   );
   create index if not exists tasks_due on tasks (state, run_at);
-  create index if not exists tasks_deadline on tasks (deadline) where state = 'waiting' and deadline is not null;
+  create index if not exists tasks_deadline on tasks (state, deadline);
   create index if not exists tasks_finished on tasks (finished_at) where finished_at is not null;
   create table if not exists events (
     id integer primary key autoincrement, once text unique, body text not null

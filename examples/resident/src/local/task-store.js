@@ -36,11 +36,11 @@ export class SqliteTasks {
         where id = ? and finished_at is null and attempts = ?`),
       announced: prepare('update tasks set announced = 1 where id = ?'),
       overdue: prepare(
-        `select * from tasks where state = 'waiting' and deadline is not null and deadline <= ?`,
+        `select * from tasks indexed by tasks_deadline where state = 'waiting' and deadline <= ?`,
       ),
       nextDue: prepare(`select min(run_at) as at from tasks where state = 'waiting'`),
       nextDeadline: prepare(
-        `select min(deadline) as at from tasks where state = 'waiting' and deadline is not null`,
+        `select min(deadline) as at from tasks indexed by tasks_deadline where state = 'waiting' and deadline > 0`,
       ),
       list: prepare(`select * from tasks where state = coalesce(?, state)
         and user is coalesce(?, user) order by rowid desc limit ?`),
