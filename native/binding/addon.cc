@@ -287,11 +287,6 @@ Napi::Value remote_address(const Napi::CallbackInfo &info) {
   return address_object(info, address);
 }
 
-Napi::Value bytes_received(const Napi::CallbackInfo &info) {
-  Connection *found = connection(info);
-  return number(info, found == nullptr ? 0 : static_cast<double>(found->bytes_received()));
-}
-
 // --- the codec: createFormat(object) -> external; scan(format, bytes, from, to, limit, table, maxRows,
 // result)
 
@@ -396,7 +391,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("fault", Napi::Function::New<fault>(env));
   exports.Set("peer", Napi::Function::New<peer>(env));
   exports.Set("remoteAddress", Napi::Function::New<remote_address>(env));
-  exports.Set("bytesReceived", Napi::Function::New<bytes_received>(env));
   exports.Set("createFormat", Napi::Function::New<create_format>(env));
   exports.Set("scan", Napi::Function::New<scan_bytes>(env));
   exports.Set("counters", Napi::Function::New<counters>(env));

@@ -17,14 +17,14 @@ void Session::open(const Napi::CallbackInfo &info) {
   }
   auto tables = info[0].As<Napi::Object>();
   HubMemory memory{};
-  void *data[10];
-  size_t count[10];
+  void *data[11];
+  size_t count[11];
   struct Table {
     const char *name;
     napi_typedarray_type type;
     size_t least;
   };
-  static const Table wanted[10] = {
+  static const Table wanted[11] = {
       {"slab", napi_uint8_array, 64 * 1024},
       {"rows", napi_uint32_array, 2 * 64},
       {"runs", napi_uint32_array, 4 * 16},
@@ -35,8 +35,9 @@ void Session::open(const Napi::CallbackInfo &info) {
       {"written", napi_float64_array, 16},
       {"marks", napi_float64_array, 16},
       {"owners", napi_uint32_array, 16},
+      {"received", napi_float64_array, 16},
   };
-  for (size_t i = 0; i < 10; i++)
+  for (size_t i = 0; i < 11; i++)
     if (!read_table(env_, tables, wanted[i].name, wanted[i].type, wanted[i].least, data[i], count[i])) return;
   memory.slab = static_cast<uint8_t *>(data[0]);
   memory.slab_size = count[0];
@@ -54,7 +55,8 @@ void Session::open(const Napi::CallbackInfo &info) {
   memory.written = static_cast<double *>(data[7]);
   memory.marks = static_cast<double *>(data[8]);
   memory.owners = static_cast<uint32_t *>(data[9]);
-  memory.max_slots = std::min({count[7], count[8], count[9]});
+  memory.received = static_cast<double *>(data[10]);
+  memory.max_slots = std::min({count[7], count[8], count[9], count[10]});
 
   uv_loop_t *loop = nullptr;
   napi_value name;

@@ -204,6 +204,7 @@ bool Reassembly::hold(const Limits &limits, const uint8_t *bytes, size_t n, bool
     // The first piece of a small frame gets what it needs; from then on sizes double.
     size_t want = large || held_ > 0 ? 2 * need : need;
     want = std::max(want, kSmallest);
+    if (large) want = std::max(want, limits.trusted);
     if (wire_ != 0) want = static_cast<size_t>(std::min<uint64_t>(want, wire_));
     if (!move_to(limits, want, large)) return false;
   }

@@ -73,6 +73,9 @@ public:
     size_t slab_size = 0;
     // For tails of small frames and for headers; nullptr: malloc.
     MemorySource *small = nullptr;
+    // Bytes a large frame may reserve at once, ahead of what has arrived of it: for a connection that has
+    // just delivered as much. 0: sizes double.
+    size_t trusted = 0;
     // Counts bytes that were copied because a frame did not come in one piece; nullptr: nobody asks.
     uint64_t *copied = nullptr;
   };
@@ -108,7 +111,7 @@ public:
 
   // Bytes of an unfinished frame that wait here. > 0 at end of input: the frame was cut off.
   size_t held() const noexcept { return held_; }
-  // Memory held for them, bytes: never more than twice held(), or 64.
+  // Memory held for them, bytes: never more than twice held(), or 64, or what Limits::trusted allows.
   size_t reserved() const noexcept { return block_.size; }
   // Its header is whole, so the body is what is waited for.
   bool header_whole() const noexcept { return wire_ != 0; }

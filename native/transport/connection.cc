@@ -7,6 +7,9 @@
 namespace framewire {
 
 namespace {
+// Behind a large frame, another of up to this size gets its memory in one piece; as much was paid for it
+// before.
+constexpr size_t trusted_bytes = 1024 * 1024 + 64;
 // Told when there is no memory left to say more.
 Fault exhausted_fault = [] {
   Fault fault;
@@ -26,6 +29,7 @@ Connection *Connection::create(Hub &hub, ChannelConfig &config, Listener *listen
   config.references += 1;
   HubMemory &memory = hub.memory();
   memory.written[connection->slot_] = 0;
+  memory.received[connection->slot_] = 0;
   memory.marks[connection->slot_] = 0;
   memory.owners[connection->slot_] = listener != nullptr ? listener->number() : 0;
   return connection;
@@ -67,6 +71,7 @@ Reassembly::Limits Connection::limits() const noexcept {
   limits.max_payload = config_.max_payload;
   limits.large = &hub_.large();
   limits.slab_size = hub_.memory().slab_size;
+  limits.trusted = std::min<size_t>(last_large_, trusted_bytes);
   return limits;
 }
 

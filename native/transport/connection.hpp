@@ -63,7 +63,6 @@ public:
   uint32_t slot() const noexcept { return slot_; }
   Listener *listener() const noexcept { return listener_; }
   bool writable() const noexcept { return open_ && !ending_ && !closing_; }
-  uint64_t bytes_received() const noexcept { return bytes_received_; }
   // nullptr: none.
   const Fault *fault() const noexcept { return fault_; }
   bool take_large(Block &out) noexcept;
@@ -169,8 +168,8 @@ private:
   bool lingering_ : 1;  // waiting for the peer's end, reading into nowhere
   bool closed_ : 1;
   FaultCode planned_ = FaultCode::none; // why no memory was given for the read under way
+  uint32_t last_large_ = 0; // wire size of the last frame if it was a large one, else 0
   uint32_t linger_ms_ = 0;
-  uint64_t bytes_received_ = 0;
   size_t accounted_ = 0;
   Reassembly reassembly_;
   std::unique_ptr<Backlog> backlog_;

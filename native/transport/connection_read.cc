@@ -5,6 +5,11 @@
 
 namespace framewire {
 
+namespace {
+// Enough of a large frame for it to get memory of its own.
+constexpr size_t probe_bytes = 17 * 1024;
+} // namespace
+
 // Called by libuv in the middle of its own read: nothing may be stopped, closed or told to the owner from
 // here. Room is there, because `Hub::make_room` comes after every read.
 FaultCode Connection::plan_read(uv_buf_t &buf) noexcept {
@@ -13,6 +18,10 @@ FaultCode Connection::plan_read(uv_buf_t &buf) noexcept {
     return FaultCode::out_of_memory;
   if (!account()) return FaultCode::memory_budget;
   own_target_ = target.own != nullptr;
+  // Behind a large frame there is often another. Reading just enough of it to know lets all the rest go
+  // straight into memory of its own, where a whole read would have to be copied there.
+  if (last_large_ > 0 && !own_target_ && reassembly_.held() == 0)
+    target.room = std::min(target.room, probe_bytes);
   uint8_t *at = own_target_ ? target.own : hub_.slab_cursor() + target.gap;
   buf = uv_buf_init(reinterpret_cast<char *>(at),
                     static_cast<unsigned>(std::min<size_t>(target.room, 1u << 30)));
@@ -81,7 +90,7 @@ void Connection::read_ended(int64_t status) noexcept {
 
 void Connection::landed(size_t n) noexcept {
   first_seen_ = true;
-  bytes_received_ += n;
+  hub_.memory().received[slot_] += static_cast<double>(n);
   if (!own_target_) {
     landed_slab(n);
     return;
@@ -90,6 +99,7 @@ void Connection::landed(size_t n) noexcept {
   reassembly_.landed_own(limits(), n, outcome);
   if (outcome.stop == Landed::large_done) {
     framed_ = true;
+    last_large_ = static_cast<uint32_t>(std::min<size_t>(outcome.large.size, UINT32_MAX));
     bool kept = keep_large(outcome.large, outcome.start, outcome.end);
     account();
     if (!kept)
@@ -113,6 +123,7 @@ void Connection::landed_slab(size_t n) noexcept {
     hub_.advance(outcome.consumed);
     if (outcome.rows > 0) {
       whole = framed_ = true;
+      last_large_ = 0;
       hub_.add_rows(slot_, outcome.rows);
     }
     switch (outcome.stop) {

@@ -82,6 +82,7 @@ struct HubMemory {
   size_t max_segments;
   uint32_t *control;
   double *written;  // per slot: bytes the kernel has taken
+  double *received; // per slot: bytes that have arrived
   double *marks;    // per slot: tell when `written` gets here; 0 = never
   uint32_t *owners; // per slot: number of the listener that accepted it; 0: connected by us
   size_t max_slots;

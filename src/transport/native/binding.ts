@@ -13,6 +13,7 @@ export interface HubTables {
   readonly segments: Uint32Array
   readonly control: Uint32Array
   readonly written: Float64Array
+  readonly received: Float64Array
   readonly marks: Float64Array
   readonly owners: Uint32Array
 }
@@ -107,7 +108,6 @@ export interface Binding {
   fault(slot: Slot): FaultRow | null
   peer(slot: Slot): { pid: number; uid: number; gid: number } | null
   remoteAddress(slot: Slot): NativeAddress | null
-  bytesReceived(slot: Slot): number
   createFormat(format: NativeFormat): object
   scan(
     format: object,

@@ -113,7 +113,7 @@ export class NativeChannel implements Channel {
   }
 
   get bytesReceived(): number {
-    return this.rest?.final?.received ?? this.traits.hub.binding.bytesReceived(this.slot)
+    return this.rest?.final?.received ?? this.traits.hub.received[this.slot]
   }
 
   private get closed(): boolean {
@@ -337,6 +337,8 @@ export class NativeChannel implements Channel {
       this.sink.channelBatch(batch)
     } finally {
       batch.expire()
+      // Whoever wanted to keep the payload was given it; otherwise the next large frame gets the memory.
+      if (batch.given === 0) this.traits.hub.blocks.put(bytes)
     }
   }
 
@@ -398,7 +400,7 @@ export class NativeChannel implements Channel {
   private settleCounts(): void {
     const { hub } = this.traits
     const rest = this.more()
-    rest.final = { written: hub.written[this.slot], received: hub.binding.bytesReceived(this.slot) }
+    rest.final = { written: hub.written[this.slot], received: hub.received[this.slot] }
     rest.released?.()
   }
 }

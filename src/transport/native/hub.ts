@@ -7,6 +7,7 @@ import { allocate } from '../../codec/own-buffer.js'
 import type { Binding, HubTables } from './binding.js'
 import type { ChannelTraits, NativeChannel } from './channel.js'
 import type { NativeListener } from './listener.js'
+import { SpareBlocks } from './spare-blocks.js'
 
 /** Sizes are native/transport's to use and ours to choose; see docs/benchmarks.md for what was measured. */
 const SLAB_BYTES = 256 * 1024
@@ -39,6 +40,7 @@ export class NativeHub {
   readonly slab: Buffer
   readonly outBytes = OUT_BYTES
   readonly written: Float64Array
+  readonly received: Float64Array
   readonly marks: Float64Array
   readonly listeners = new Map<number, NativeListener>()
   /** Whose frames are being delivered: what `sendFrom` may forward in place. */
@@ -48,6 +50,8 @@ export class NativeHub {
   private readonly segments: Uint32Array
   private readonly channels: (NativeChannel | undefined)[] = []
   private readonly batch: FrameBatch
+  /** Memory for large frames. */
+  readonly blocks = new SpareBlocks()
   private readonly flushLater = (): void => this.flush()
   private lastChannelId = 0
   private lastListener = 0
@@ -62,6 +66,7 @@ export class NativeHub {
       segments: new Uint32Array(4 * MAX_SEGMENTS),
       control: new Uint32Array(4),
       written: new Float64Array(MAX_SLOTS),
+      received: new Float64Array(MAX_SLOTS),
       marks: new Float64Array(MAX_SLOTS),
       owners: new Uint32Array(MAX_SLOTS),
     }
@@ -70,11 +75,16 @@ export class NativeHub {
     this.control = this.tables.control
     this.segments = this.tables.segments
     this.written = this.tables.written
+    this.received = this.tables.received
     this.marks = this.tables.marks
     this.batch = new FrameBatch(this.slab, this.tables.rows)
     this.batch.region = REGION_SLAB
     this.batch.expire()
-    binding.open(this.tables, (runs, states) => this.turn(runs, states), allocate)
+    binding.open(
+      this.tables,
+      (runs, states) => this.turn(runs, states),
+      (size) => this.blocks.take(size),
+    )
   }
 
   nextChannelId(): number {
