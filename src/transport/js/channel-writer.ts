@@ -1,0 +1,222 @@
+/**
+ * ChannelWriter: the sending half of a channel. It knows frames, the out slab, what waits and since when; it does not
+ * know what is received, or how a channel ends.
+ */
+import type { Duplex } from 'node:stream'
+import type { FrameBatch } from '../../codec/batch.js'
+import { toBytes } from '../../codec/bytes.js'
+import { encode, frameSize, textFrameRoom, writeFrame, writeTextFrame } from '../../codec/encoder.js'
+import { FrameError } from '../../errors.js'
+import { writeHeader } from '../../format.js'
+import type { ChannelConfig, ChannelEvents } from '../contract.js'
+import { Deadline } from './deadlines.js'
+import type { Hub } from './hub.js'
+import { OutQueue, type StreamKind } from './out-queue.js'
+import type { Slab, SlabUser } from './out-slab.js'
+
+/** Payloads up to this size are copied to the slab; larger ones are lent by the caller until they are written. */
+const COPY_BYTES = 16 * 1024
+
+export abstract class ChannelWriter implements SlabUser {
+  writable = true
+  acceptedBytes = 0
+  writtenBytes = 0
+  framesSent = 0
+  /** Last byte in either direction. */
+  activeAt: number
+  readonly stream: Duplex
+  protected readonly hub: Hub
+  protected readonly config: ChannelConfig
+  protected readonly kind: StreamKind
+  /** The peer does not read: there is no use in waiting for the queue to be written. */
+  protected stuck = false
+  #output: OutQueue | undefined
+  /** `send` said false, and `channelDrain` has not been called since. */
+  #owesDrain = false
+  #writtenMark = 0
+  #deadline: Deadline | undefined
+
+  constructor(stream: Duplex, hub: Hub, config: ChannelConfig, kind: StreamKind) {
+    this.stream = stream
+    this.hub = hub
+    this.config = config
+    this.kind = kind
+    this.activeAt = hub.deadlines.now()
+  }
+
+  get queuedBytes(): number {
+    return this.acceptedBytes - this.writtenBytes
+  }
+
+  /** Who is told; undefined before there is an owner. */
+  protected abstract get owner(): ChannelEvents | undefined
+  /** Nothing can be written any more. */
+  protected abstract get isOver(): boolean
+  /** `close` was called. */
+  protected abstract get isClosing(): boolean
+  /** What waits has changed, and counts against the budget. */
+  protected abstract charge(): void
+  protected abstract fault(error: FrameError): void
+  protected abstract lose(cause: Error): void
+  /** Everything that was sent is with the kernel. */
+  protected abstract afterWrites(): void
+  abstract destroy(): void
+
+  send(payload: Uint8Array | string): boolean {
+    if (!this.writable) return false
+    if (typeof payload === 'string') return this.#sendText(payload)
+    const bytes = toBytes(payload)
+    const { format, maxFrameLength } = this.config
+    const size = frameSize(format, maxFrameLength, bytes.length)
+    if (bytes.length > COPY_BYTES) return this.#sendLarge(bytes, size)
+    const { out } = this.hub
+    const at = out.reserve(this, size)
+    out.at = writeFrame(format, bytes, out.bytes, at)
+    return this.#accept(size)
+  }
+
+  sendFrom(batch: FrameBatch, i: number): boolean {
+    return this.send(batch.view(i))
+  }
+
+  #sendText(text: string): boolean {
+    const { format, maxFrameLength } = this.config
+    const { out } = this.hub
+    const room = textFrameRoom(format, text)
+    if (room > COPY_BYTES) return this.#queueFrame(encode(format, maxFrameLength, text))
+    const at = out.reserve(this, room)
+    out.at = writeTextFrame(format, maxFrameLength, text, out.bytes, at)
+    return this.#accept(out.at - at)
+  }
+
+  #sendLarge(bytes: Uint8Array, size: number): boolean {
+    const { format, maxFrameLength } = this.config
+    // Memory that can change its size is copied, and so is a payload that holds a part of its header.
+    if (!isStable(bytes.buffer) || (format.strip >= 0 && format.strip < format.headerBytes)) {
+      return this.#queueFrame(encode(format, maxFrameLength, bytes))
+    }
+    const { out, deadlines } = this.hub
+    const at = out.reserve(this, size - bytes.length)
+    out.at = at + writeHeader(format, bytes.length, out.bytes, at)
+    out.collect()
+    this.#queue().push(bytes, undefined, deadlines.now())
+    return this.#accept(size)
+  }
+
+  /** Queues a frame that lies in memory of its own. */
+  #queueFrame(frame: Uint8Array): boolean {
+    const { out, deadlines } = this.hub
+    out.collect()
+    this.#queue().push(frame, undefined, deadlines.now())
+    out.touch(this)
+    return this.#accept(frame.length)
+  }
+
+  #accept(size: number): boolean {
+    this.acceptedBytes += size
+    this.framesSent++
+    if (this.acceptedBytes - this.writtenBytes < this.config.highWaterMark) return true
+    this.#owesDrain = true
+    return false
+  }
+
+  #queue(): OutQueue {
+    this.#output ??= new OutQueue(this.stream, this.hub.out, this.kind, () => this.#passedOn())
+    return this.#output
+  }
+
+  flush(): void {
+    this.hub.out.flush()
+  }
+
+  /** @internal */
+  takeOut(piece: Buffer, slab: Slab): void {
+    if (!this.isOver) this.#queue().push(piece, slab, this.hub.deadlines.now())
+  }
+
+  /** @internal */
+  writeOut(): void {
+    const output = this.#output
+    if (output === undefined || this.isOver) return
+    try {
+      output.pump()
+    } catch (error) {
+      process.nextTick(() => {
+        this.lose(error as Error)
+        this.destroy()
+      })
+    }
+    this.#count(output.passedOn)
+  }
+
+  /** Looks after what waits now that so much was written. */
+  #count(writtenBytes: number): void {
+    if (writtenBytes > this.writtenBytes) this.activeAt = this.hub.deadlines.now()
+    this.writtenBytes = writtenBytes
+    const waits = this.queuedBytes > 0
+    if (waits !== (this.#deadline?.isSet ?? false)) this.#watchWrites(waits)
+    this.charge()
+  }
+
+  #watchWrites(waits: boolean): void {
+    const { writeTimeout } = this.config
+    if (writeTimeout === 0) return
+    if (!waits) {
+      if (this.#deadline !== undefined) this.hub.deadlines.clear(this.#deadline)
+      return
+    }
+    this.#deadline ??= new Deadline(() => this.#writeExpired())
+    this.hub.deadlines.set(this.#deadline, this.hub.deadlines.now(), writeTimeout)
+  }
+
+  #writeExpired(): void {
+    const { writeTimeout } = this.config
+    const { deadlines } = this.hub
+    const oldest = this.#output?.oldestAt ?? 0
+    if (oldest + writeTimeout > deadlines.now()) {
+      deadlines.set(this.#deadline as Deadline, oldest, writeTimeout)
+      return
+    }
+    this.stuck = true
+    if (this.isClosing) this.destroy()
+    else this.fault(new FrameError('ERR_FRAME_WRITE_TIMEOUT', { limit: writeTimeout }))
+  }
+
+  /** The stream's callback: it has passed on a group, in a tick of its own. */
+  #passedOn(): void {
+    if (this.isOver) return
+    this.writeOut()
+    if (this.#writtenMark > 0) this.#tellWritten()
+    if (this.#owesDrain && this.queuedBytes < this.config.highWaterMark) {
+      this.#owesDrain = false
+      this.owner?.channelDrain()
+    }
+    if (this.queuedBytes === 0) this.afterWrites()
+  }
+
+  notifyWritten(mark: number): void {
+    this.#writtenMark = mark
+    if (mark > 0 && this.writtenBytes >= mark) process.nextTick(() => this.#tellWritten())
+  }
+
+  #tellWritten(): void {
+    if (this.#writtenMark === 0 || this.writtenBytes < this.#writtenMark || this.isOver) return
+    this.#writtenMark = 0
+    this.owner?.channelWritten()
+  }
+
+  /** The stream is closed: what was in flight may have been written, what waited behind it never was. */
+  protected closeWriter(): void {
+    if (this.#deadline !== undefined) this.hub.deadlines.clear(this.#deadline)
+    if (this.#writtenMark > 0) this.owner?.channelWritten()
+    this.writtenBytes += this.#output?.inFlight ?? 0
+    this.#output?.clear()
+  }
+}
+
+/** Memory that nobody can shrink or share: what `transfer` does to it is noticed, a resize would not be. */
+function isStable(
+  memory: ArrayBufferLike & { readonly resizable?: boolean; readonly growable?: boolean },
+): boolean {
+  return memory instanceof ArrayBuffer && memory.resizable !== true
+}
