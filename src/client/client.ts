@@ -3,6 +3,7 @@
  * what waits for a lane, and when waiting is over; what happens on a lane is the lane's.
  */
 import { EventEmitter } from 'node:events'
+import { guarded } from '../connection/guarded.js'
 import { FrameError, optionError } from '../errors.js'
 import { countOption, msOption, optionsObject, signalOption } from '../options.js'
 import type { Channel } from '../transport/contract.js'
@@ -198,6 +199,14 @@ export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter
     }
   }
 
+  /** Lets go of what nobody waits for any more. */
+  #trimQueue(): void {
+    for (let left = this.#queue.length; left > 0; left--) {
+      const item = this.#queue.shift()
+      if (item !== undefined && item.pending?.settled !== true) this.#queue.push(item)
+    }
+  }
+
   /** Empties the queue: nobody will carry it. */
   #refuseQueue(error: FrameError): void {
     for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift())
@@ -214,6 +223,7 @@ export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter
       if (pending.deadline <= now) expire(pending)
       else next = Math.min(next, pending.deadline)
     }
+    this.#trimQueue()
     return next
   }
 
@@ -326,16 +336,5 @@ function resolveReconnect(option: ClientOptions['reconnect']): BackOffOptions | 
     initial: msOption('reconnect.initial', initial, 50),
     max: msOption('reconnect.max', max, 5000),
     jitter,
-  }
-}
-
-/** Runs a listener of the user: what it throws reaches `uncaughtException` and cuts nothing short. */
-function guarded(callback: () => unknown): void {
-  try {
-    callback()
-  } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
   }
 }

@@ -17,22 +17,33 @@ export async function requestOnce(
 ): Promise<unknown> {
   const options = optionsObject<RequestOptions>(given)
   const timeout = msOption('timeout', options.timeout, REQUEST_TIMEOUT_MS)
-  const signals = [to.signal, signalOption(options.signal)].filter((signal) => signal !== undefined)
+  const signal = signalOption(options.signal)
   const encoded = to.serialization.encode(payload)
   const limit = new AbortController()
-  const timer = timeout > 0 ? setTimeout(() => limit.abort(), timeout) : undefined
-  const signal = AbortSignal.any([limit.signal, ...signals])
+  const expired = Symbol('expired')
+  const timer = timeout > 0 ? setTimeout(() => limit.abort(expired), timeout) : undefined
+  const unfollow = [follow(to.signal, limit), follow(signal, limit)]
   let exchange: OneExchange | undefined
   try {
-    exchange = await dial(to, signal, (channel) => new OneExchange(to, channel, signal))
+    exchange = await dial(to, limit.signal, (channel) => new OneExchange(to, channel, limit.signal))
     return await exchange.run(encoded)
   } catch (error) {
-    if (!limit.signal.aborted) throw error
+    if (error !== expired) throw error
     const neverWritten = exchange === undefined || exchange.neverWritten
     throw new FrameError('ERR_FRAME_REQUEST_TIMEOUT', { limit: timeout, neverWritten })
   } finally {
     clearTimeout(timer)
+    for (const stop of unfollow) stop()
   }
+}
+
+/** Aborts `controller` as soon as `signal` is aborted; returns what ends that. */
+function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
+  if (signal === undefined) return () => {}
+  const onAbort = () => controller.abort(signal.reason)
+  if (signal.aborted) onAbort()
+  else signal.addEventListener('abort', onAbort, { once: true })
+  return () => signal.removeEventListener('abort', onAbort)
 }
 
 class OneExchange implements ChannelEvents {

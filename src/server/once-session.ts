@@ -107,13 +107,19 @@ export class OnceSession extends Session {
   }
 
   #refuse(error: FrameError): void {
-    if (this.host.errorReply === undefined) this.channel.send(refusal(error))
-    else this.sendErrorReply(error)
-    this.channel.close(LINGER)
+    if (this.host.errorReply === undefined) this.#close(refusal(error))
+    else {
+      this.sendErrorReply(error)
+      this.channel.close(LINGER)
+    }
   }
 
   #close(text: string): void {
-    this.channel.send(text)
+    try {
+      this.channel.send(text)
+    } catch {
+      // The text is over `maxFrameLength`, which holds for both directions: the close has to say it alone.
+    }
     this.channel.close(LINGER)
   }
 }

@@ -2,23 +2,15 @@
  * Server: listens, makes a session for every connection, counts, and closes. Knows where to listen and who is there;
  * what is said on a connection is its session's.
  */
-import cluster from 'node:cluster'
 import { EventEmitter } from 'node:events'
 import { hasSubscribers, publish } from '../connection/diagnostics.js'
+import { guarded } from '../connection/guarded.js'
 import type { Connection } from '../connection/index.js'
 import { FrameError } from '../errors.js'
 import { msOption, optionsObject } from '../options.js'
-import { chooseTransport } from '../transport/choose.js'
-import type {
-  Address,
-  Channel,
-  Listener,
-  ListenerConfig,
-  ListenerEvents,
-  ListenTarget,
-  Transport,
-} from '../transport/contract.js'
+import type { Address, Channel, ListenerConfig, ListenerEvents } from '../transport/contract.js'
 import { type ResolvedListen, resolveListen } from './listen-options.js'
+import { type Listening, startListening } from './listening.js'
 import { OnceSession } from './once-session.js'
 import { PlainSession } from './plain-session.js'
 import { type ResolvedServerOptions, resolveServerOptions } from './server-options.js'
@@ -26,7 +18,6 @@ import type { Session, SessionHost } from './session.js'
 import { SessionList } from './session-list.js'
 import { StreamSession } from './stream-session.js'
 import type { DropInfo, ListenOptions, ServerEvents, ServerOptions, ServerStats } from './types.js'
-import { checkPathLength, isNamespaceName, SocketPath } from './unix-path.js'
 
 /** Default of `close({ timeout })`, ms. */
 const CLOSE_TIMEOUT_MS = 5000
@@ -57,10 +48,7 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   #starting: Promise<unknown> | undefined
   #closing: Promise<void> | undefined
   #onIdle: (() => void) | undefined
-  #transport: Transport | undefined
-  #listener: Listener | undefined
-  #address: Address | null = null
-  #path: SocketPath | undefined
+  #listening: Listening | undefined
   #referenced = true
 
   /** @internal */
@@ -112,18 +100,18 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
     this.#state = 'listening'
     this.#closeOnAbort(listen.signal)
     this.emit('listening')
-    return this.#address!
+    return this.#listening!.address
   }
 
   /** Where the server listens; null while it does not. */
   address(): Address | null {
-    return this.#address
+    return this.#state === 'listening' ? this.#listening!.address : null
   }
 
   /** Open connections. Iterating makes the Connection objects that nobody has asked for yet. */
   get connections(): Iterable<Connection<In, Out>> & { readonly size: number } {
     const connectionCount = () => this.#connectionCount()
-    const listener = this.#listener
+    const listener = this.#listening?.listener
     const sessions = this.#sessions
     return {
       get size() {
@@ -139,10 +127,10 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   /** Counters since the server was made. */
   stats(): ServerStats {
     const stats = {
-      backend: this.#transport?.name ?? null,
+      backend: this.#listening?.transport.name ?? null,
       connections: this.#connectionCount(),
       ...this.#totals,
-      heldBytes: this.#listener?.heldBytes ?? 0,
+      heldBytes: this.#listening?.listener.heldBytes ?? 0,
     }
     for (const { channel } of this.#sessions) addCounters(stats, channel)
     return stats
@@ -166,14 +154,14 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   /** Lets the process live while the server listens (the default). */
   ref(): this {
     this.#referenced = true
-    this.#listener?.ref()
+    this.#listening?.listener.ref()
     return this
   }
 
   /** Lets the process end although the server listens. */
   unref(): this {
     this.#referenced = false
-    this.#listener?.unref()
+    this.#listening?.listener.unref()
     return this
   }
 
@@ -200,46 +188,11 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
 
   // --- listening -------------------------------------------------------------------------------------------------
 
-  async #start({ target, socket }: ResolvedListen): Promise<void> {
-    const { allowPeer, tls, backend } = this.#options
-    if (allowPeer !== undefined && target.kind === 'port') {
-      throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
-        message: 'allowPeer knows peers of unix sockets only, not of TCP connections',
-      })
-    }
-    const transport = chooseTransport(backend, { tls: tls !== undefined, peer: allowPeer !== undefined })
-    this.#transport = transport
-    // A cluster's primary binds for its workers, who must all name the same path.
-    const shared = cluster.isWorker === true && transport.name === 'js'
-    if (target.kind === 'path' && !isNamespaceName(target.path) && !shared) {
-      await this.#listenAtPath(transport, target, socket)
-    } else {
-      if (target.kind === 'path') checkPathLength(target.path)
-      this.#listener = await transport.listen(target, this.#listenerConfig(), this.#listenerEvents())
-      this.#address = this.#listener.address
-    }
-    if (!this.#referenced) this.#listener?.unref()
-  }
-
-  async #listenAtPath(
-    transport: Transport,
-    target: ListenTarget & { readonly kind: 'path' },
-    socket: ResolvedListen['socket'],
-  ): Promise<void> {
-    const path = await SocketPath.prepare(target.path, socket)
-    let listener: Listener | undefined
-    try {
-      const events = this.#listenerEvents()
-      listener = await transport.listen({ ...target, path: path.bindPath }, this.#listenerConfig(), events)
-      await path.publish()
-    } catch (error) {
-      await listener?.close()
-      await path.abandon()
-      throw error
-    }
-    this.#listener = listener
-    this.#path = path
-    this.#address = { path: target.path }
+  async #start(listen: ResolvedListen): Promise<void> {
+    const { backend } = this.#options
+    const listening = await startListening(listen, backend, this.#listenerConfig(), this.#listenerEvents())
+    this.#listening = listening
+    if (!this.#referenced) listening.listener.unref()
   }
 
   /** A server that only answers requests is told of a connection together with its first request. */
@@ -277,7 +230,8 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
     this.#sessions.add(session)
     this.#totals.accepted++
     publish('framewire:connection', () => ({ server: this, connection: session.connection }))
-    if (this.listenerCount('connection') > 0) {
+    if (session instanceof PlainSession || this.listenerCount('connection') > 0) {
+      // A connection that nobody answers for by itself keeps its frames until somebody asks for them.
       const { connection } = session
       guarded(() => this.emit('connection', connection))
     }
@@ -321,26 +275,25 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   }
 
   #connectionCount(): number {
-    return this.#listener?.connectionCount ?? this.#sessions.size
+    return this.#listening?.listener.connectionCount ?? this.#sessions.size
   }
 
   // --- closing ---------------------------------------------------------------------------------------------------
 
   async #close(timeout: number): Promise<void> {
-    const wasStarting = this.#starting
+    const starting = this.#starting
     this.#state = 'closing'
-    await wasStarting
-    const listener = this.#listener
-    // While we still listen, so that nobody takes the path in between.
-    await this.#path?.release()
-    await listener?.close()
-    // Who was accepted and has not said a word is there, too.
-    listener?.announceAll?.()
-    for (const session of this.#sessions) session.finish()
-    await this.#allClosed(timeout)
-    this.#state = 'closed'
-    this.#address = null
-    this.emit('close')
+    await starting
+    try {
+      await this.#listening?.close()
+    } finally {
+      // Who was accepted and has not said a word is there, too.
+      this.#listening?.listener.announceAll?.()
+      for (const session of this.#sessions) session.finish()
+      await this.#allClosed(timeout)
+      this.#state = 'closed'
+      this.emit('close')
+    }
   }
 
   #allClosed(timeout: number): Promise<void> {
@@ -375,15 +328,4 @@ function closedError(): FrameError {
   return new FrameError('ERR_FRAME_CLOSED', {
     message: 'The server is closed; make a new one to listen again',
   })
-}
-
-/** Runs a listener of the user: what it throws reaches `uncaughtException` and does not disturb the transport. */
-function guarded(callback: () => unknown): void {
-  try {
-    callback()
-  } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
-  }
 }

@@ -145,6 +145,15 @@ export function exchangeContract(backend: Backend): void {
     expect(await answer(peer)).toContain('"code":"ERR_FRAME_HANDLER"')
   })
 
+  it('just closes where even the refusal is over maxFrameLength', async () => {
+    const { raw } = await serve({ maxFrameLength: 5 })
+    for (const bytes of [frame('x'), Buffer.from([255, 255, 255, 255])]) {
+      const peer = await raw()
+      await peer.write(bytes)
+      expect(await answer(peer)).toBe('')
+    }
+  })
+
   it('says what errorReply says, or nothing', async () => {
     const seen: string[] = []
     const { raw } = await serve({

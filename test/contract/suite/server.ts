@@ -413,6 +413,15 @@ export function serverContract(backend: Backend): void {
       expect(unframe(peer.received).map(String)).toEqual(['x', 'out of turn', 'y'])
     })
 
+    it('keep their frames until somebody asks for them', async () => {
+      const { raw, server } = await service(backend, {})
+      const peer = await raw()
+      await peer.write(Buffer.concat([frame('one'), frame('two')]))
+      while (server.stats().framesReceived === 0) await new Promise((resolve) => setImmediate(resolve))
+      const [connection] = server.connections
+      expect((await frames(connection, 2)).map(String)).toEqual(['one', 'two'])
+    })
+
     it('beyond maxConnections are turned away and counted', async () => {
       const { raw, server, path } = await service(backend, {
         maxConnections: 2,

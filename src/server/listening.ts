@@ -1,0 +1,76 @@
+/**
+ * A listener with everything around it: the transport that can do what is asked, and the place of a unix socket in the
+ * file system. Knows how listening starts and stops, nothing of connections.
+ */
+import cluster from 'node:cluster'
+import { FrameError } from '../errors.js'
+import { type BackendName, chooseTransport } from '../transport/choose.js'
+import type {
+  Address,
+  Listener,
+  ListenerConfig,
+  ListenerEvents,
+  ListenTarget,
+  Transport,
+} from '../transport/contract.js'
+import type { ResolvedListen } from './listen-options.js'
+import { checkPathLength, isNamespaceName, SocketPath } from './unix-path.js'
+
+export interface Listening {
+  readonly transport: Transport
+  readonly listener: Listener
+  readonly address: Address
+  /** Gives back the path, then stops accepting: nobody can take the path in between. */
+  close(): Promise<void>
+}
+
+/** @throws what `Server.listen` throws; nothing is left behind then. */
+export async function startListening(
+  { target, socket }: ResolvedListen,
+  backend: BackendName,
+  config: ListenerConfig,
+  events: ListenerEvents,
+): Promise<Listening> {
+  if (config.needPeer && target.kind === 'port') {
+    throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
+      message: 'allowPeer knows peers of unix sockets only, not of TCP connections',
+    })
+  }
+  const transport = chooseTransport(backend, { tls: config.tls !== undefined, peer: config.needPeer })
+  // A cluster's primary binds for its workers, who must all name the same path.
+  const isShared = cluster.isWorker === true && transport.name === 'js'
+  if (target.kind === 'path' && !isNamespaceName(target.path) && !isShared) {
+    return listenAtPath(transport, target, socket, config, events)
+  }
+  if (target.kind === 'path') checkPathLength(target.path)
+  const listener = await transport.listen(target, config, events)
+  return { transport, listener, address: listener.address, close: () => listener.close() }
+}
+
+async function listenAtPath(
+  transport: Transport,
+  target: ListenTarget & { readonly kind: 'path' },
+  socket: ResolvedListen['socket'],
+  config: ListenerConfig,
+  events: ListenerEvents,
+): Promise<Listening> {
+  const path = await SocketPath.prepare(target.path, socket)
+  let listener: Listener | undefined
+  try {
+    listener = await transport.listen({ ...target, path: path.bindPath }, config, events)
+    await path.publish()
+  } catch (error) {
+    await listener?.close()
+    await path.abandon()
+    throw error
+  }
+  const listening = listener
+  const close = async () => {
+    try {
+      await path.release()
+    } finally {
+      await listening.close()
+    }
+  }
+  return { transport, listener, address: { path: target.path }, close }
+}
