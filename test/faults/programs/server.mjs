@@ -1,0 +1,34 @@
+// A server in a process of its own, so that what it costs can be measured and what happens to it hurts nobody else.
+// Echoes frames, and answers questions of the process that started it.
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { createServer } from 'framewire'
+
+const { path, backend, options } = JSON.parse(process.argv[2])
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc')
+
+const dropped = {}
+const server = createServer({ backend, ...options }, (connection) => {
+  connection.on('frame', (payload) => connection.send(payload))
+})
+server.on('drop', ({ reason, count }) => {
+  dropped[reason] = (dropped[reason] ?? 0) + count
+})
+
+const questions = {
+  memory: () => {
+    collect()
+    return { rss: process.memoryUsage.rss(), stats: server.stats(), dropped }
+  },
+  cpu: () => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1000
+  },
+}
+
+process.on('message', ({ id, question, value }) => process.send({ id, value: questions[question](value) }))
+process.on('disconnect', () => process.exit())
+await server.listen(path)
+process.send({ id: 0 })

@@ -1,0 +1,203 @@
+/** What consumers do from inside a callback: throw, reject, close, destroy, pause, and close somebody else. */
+import { createServer } from 'framewire'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Backend, closing, frame, pattern, stage, trace, uncaught } from '../../contract/suite/harness.js'
+import { deferred, settled, until } from './waiting.js'
+
+const letters = ['a', 'b', 'c', 'd', 'e']
+const five = Buffer.concat(letters.map(frame))
+
+/** As `uncaught`, for promises nobody handles. */
+async function unhandled(count: number, run: () => Promise<void>): Promise<unknown[]> {
+  const before = process.listeners('unhandledRejection')
+  process.removeAllListeners('unhandledRejection')
+  const reasons: unknown[] = []
+  try {
+    process.on('unhandledRejection', (reason) => reasons.push(reason))
+    await run()
+    await until(() => reasons.length >= count)
+  } finally {
+    process.removeAllListeners('unhandledRejection')
+    for (const listener of before) process.on('unhandledRejection', listener)
+  }
+  return reasons
+}
+
+export function callbackFaults(backend: Backend): void {
+  describe('14. behind a consumer that fails in mid-batch the rest is still delivered', () => {
+    it('a listener that throws', async () => {
+      const { raw, accepted } = await stage(backend)
+      const peer = await raw()
+      const server = await accepted()
+      const got: string[] = []
+      const errors = await uncaught(letters.length, async () => {
+        server.on('frame', (payload) => {
+          got.push(String(payload))
+          throw new Error(`no ${payload}`)
+        })
+        await peer.write(five)
+      })
+      expect(got).toEqual(letters)
+      expect(errors.map((error) => (error as Error).message)).toEqual(letters.map((letter) => `no ${letter}`))
+      expect(server.closed).toBe(false)
+    })
+
+    it('a listener that rejects', async () => {
+      const { raw, accepted } = await stage(backend)
+      const peer = await raw()
+      const server = await accepted()
+      const got: string[] = []
+      const reasons = await unhandled(letters.length, async () => {
+        server.on('frame', async (payload) => {
+          got.push(String(payload))
+          throw new Error(`no ${payload}`)
+        })
+        await peer.write(five)
+      })
+      expect(got).toEqual(letters)
+      expect(reasons.length).toBe(letters.length)
+    })
+
+    it('a batch callback that throws, on several connections in one turn', async () => {
+      const { raw, accepted } = await stage(backend)
+      const peers = [await raw(), await raw(), await raw()]
+      const got: string[] = []
+      const errors = await uncaught(3, async () => {
+        for (const [i] of peers.entries()) {
+          const server = await accepted()
+          server.onBatch((batch) => {
+            for (let at = 0; at < batch.length; at++) got.push(`${i}${batch.text(at)}`)
+            throw new Error('no')
+          })
+        }
+        await Promise.all(peers.map((peer) => peer.write(frame('x'))))
+      })
+      expect(errors.length).toBe(3)
+      expect(got.sort()).toEqual(['0x', '1x', '2x'])
+    })
+
+    it('a request handler that throws or rejects fails its own connection only', async () => {
+      const failures: unknown[] = []
+      const { raw, server } = await stage(backend, {
+        onRequest: async (payload) => {
+          if (String(payload) === 'c') throw new Error('no c')
+          return payload
+        },
+      })
+      server.on('error', (error) => failures.push((error as { code?: string }).code))
+      const peer = await raw()
+      const other = await raw()
+      peer.socket.write(five)
+      await peer.ended()
+      expect(String(peer.received)).toBe(String(Buffer.concat([frame('a'), frame('b')])))
+      await other.write(frame('x'))
+      await until(() => other.received.length === 5)
+      expect(failures).toEqual(['ERR_FRAME_HANDLER'])
+    })
+  })
+
+  describe('15. from inside a callback', () => {
+    it.each(['pause', 'destroy', 'close', 'end'] as const)('%s() is safe', async (method) => {
+      const { raw, accepted } = await stage(backend)
+      const peer = await raw()
+      const server = await accepted()
+      const got: string[] = []
+      const closed = closing(server)
+      server.on('frame', (payload) => {
+        got.push(String(payload))
+        if (got.length === 2) void server[method]()
+      })
+      await peer.write(five)
+      if (method === 'destroy' || method === 'close') {
+        await closed
+        expect(got).toEqual(['a', 'b'])
+        return
+      }
+      if (method === 'end') {
+        await until(() => got.length === 5)
+        expect(server.writable).toBe(false)
+        return
+      }
+      await until(() => got.length >= 2)
+      for (let turn = 0; turn < 20; turn++) await settled()
+      expect(got).toEqual(['a', 'b'])
+      server.resume()
+      await until(() => got.length === 5)
+      expect(got).toEqual(letters)
+    })
+
+    it('destroying every other connection ends what is told of them', async () => {
+      const { raw, accepted } = await stage(backend)
+      const peers = await Promise.all(Array.from({ length: 20 }, () => raw()))
+      const servers = await Promise.all(peers.map(() => accepted()))
+      const first = deferred<number>()
+      let after = 0
+      let isOver = false
+      for (const [i, server] of servers.entries()) {
+        server.on('frame', () => {
+          if (isOver) {
+            if (servers[i].closed) after++
+            return
+          }
+          isOver = true
+          for (const other of servers) if (other !== server) other.destroy()
+          first.resolve(i)
+        })
+        server.on('frame', () => {})
+      }
+      const told = servers.map((server) => trace(server, { consume: false }))
+      await Promise.all(peers.map((peer) => peer.write(five)))
+      const survivor = await first.promise
+      await until(() => servers.every((server, i) => i === survivor || server.closed))
+      expect(after).toBe(0)
+      expect(told).toEqual(servers.map((_, i) => (i === survivor ? [] : ['close'])))
+    })
+
+    it('closing the whole server is safe, with frames of many connections on their way', async () => {
+      const server = createServer({ backend })
+      const done = deferred()
+      let count = 0
+      server.on('connection', (connection) => {
+        connection.onBatch((batch) => {
+          count += batch.length
+          if (count < 50) return
+          void server.close({ timeout: 0 }).then(done.resolve)
+        })
+      })
+      const { path, raw } = await stage(backend)
+      await server.listen(`${path}2`)
+      onTestFinished(() => server.close({ timeout: 0 }))
+      const { RawPeer } = await import('../../contract/suite/harness.js')
+      const peers = await Promise.all(Array.from({ length: 10 }, () => RawPeer.connect(`${path}2`)))
+      for (const peer of peers) peer.socket.write(Buffer.concat([five, five, five]))
+      await done.promise
+      expect(server.stats().connections).toBe(0)
+      const alive = await raw()
+      await alive.write(frame('x'))
+    })
+
+    it('sending to a connection that this very turn has closed does nothing', async () => {
+      const { raw, accepted } = await stage(backend)
+      const peers = [await raw(), await raw()]
+      const servers = [await accepted(), await accepted()]
+      const large = pattern(100_000)
+      const results: boolean[] = []
+      const told = deferred()
+      for (const [i, server] of servers.entries()) {
+        server.on('frame', () => {
+          const other = servers[1 - i]
+          other.destroy()
+          results.push(other.send('late'), other.send(large))
+          other.end()
+          other.pause()
+          other.resume()
+          told.resolve()
+        })
+      }
+      await peers[0].write(frame('go'))
+      await told.promise
+      expect(results).toEqual([false, false])
+      await until(() => servers[1].closed)
+    })
+  })
+}

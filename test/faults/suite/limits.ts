@@ -1,0 +1,267 @@
+/** Limits and deadlines under peers that declare, stall, drip and flood. What they cost is measured where they cost it. */
+import { once } from 'node:events'
+import { connect as connectRaw, type Socket } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Backend, closing, frame, frames, pattern, RawPeer, stage, trace } from '../../contract/suite/harness.js'
+import { startProgram } from './program.js'
+import { deferred, settled, until } from './waiting.js'
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+function lengthOf(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}
+
+export function limitFaults(backend: Backend): void {
+  it('3. a declared length of limit + 1 is refused, earlier frames are delivered, and nothing is set aside', async () => {
+    const { raw, accepted, server: owner } = await stage(backend, { maxFrameLength: 16 * MIB })
+    const peer = await raw()
+    const server = await accepted()
+    const events = trace(server)
+    const closed = closing(server)
+    const before = process.memoryUsage().arrayBuffers
+    await peer.write(Buffer.concat([frame('a'), frame('b'), lengthOf(16 * MIB + 1), Buffer.alloc(100)]))
+    expect(await closed).toMatchObject({
+      code: 'ERR_FRAME_TOO_LARGE',
+      declared: 16 * MIB + 1,
+      limit: 16 * MIB,
+      connectionId: server.id,
+    })
+    expect(owner.stats().heldBytes).toBe(0)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(256 * KIB)
+    expect(events).toEqual(['frame a', 'frame b', 'error ERR_FRAME_TOO_LARGE', 'close ERR_FRAME_TOO_LARGE'])
+  })
+
+  it('4. a thousand connections that declare the limit and send nothing more cost less than 64 KiB each', async () => {
+    const program = await startProgram('server.mjs', { backend, options: { maxFrameLength: 16 * MIB } })
+    const warm = await program.ask<{ rss: number }>('memory')
+    const sockets: Socket[] = []
+    onTestFinished(() => sockets.forEach((socket) => void socket.destroy()))
+    for (let i = 0; i < 1000; i++) {
+      const socket = connectRaw(program.path)
+      sockets.push(socket)
+      socket.write(lengthOf(16 * MIB))
+    }
+    await program.until('connections', 1000)
+    await program.until('bytesReceived', 4000)
+    const full = await program.ask<{ rss: number; stats: { heldBytes: number } }>('memory')
+    expect(full.stats.heldBytes).toBeLessThan(1000 * KIB)
+    expect(full.rss - warm.rss).toBeLessThan(1000 * 64 * KIB)
+  })
+
+  it('4. the budget of the server closes the newest offender, and the others go on', async () => {
+    const { raw, accepted, server: owner } = await stage(backend, { memoryBudget: 8 * MIB })
+    const patient: [RawPeer, ReturnType<typeof trace>][] = []
+    for (let i = 0; i < 6; i++) {
+      const peer = await raw()
+      const server = await accepted()
+      patient.push([peer, trace(server)])
+      await peer.write(Buffer.concat([lengthOf(MIB), Buffer.alloc(MIB - 1)]))
+      await until(() => server.stats().bytesReceived === MIB + 3)
+    }
+    const offender = await raw()
+    const server = await accepted()
+    const events = trace(server)
+    const closed = closing(server)
+    offender.socket.write(Buffer.concat([lengthOf(16 * MIB), Buffer.alloc(10 * MIB)]))
+    expect(await closed).toMatchObject({ code: 'ERR_FRAME_MEMORY_BUDGET', limit: 8 * MIB })
+    expect(owner.stats().heldBytes).toBeLessThanOrEqual(8 * MIB)
+    expect(events).toEqual(['error ERR_FRAME_MEMORY_BUDGET', 'close ERR_FRAME_MEMORY_BUDGET'])
+    for (const [peer, told] of patient) {
+      await peer.write('x')
+      await until(() => told.length > 0)
+      expect(told).toEqual([`frame ${MIB} bytes`])
+    }
+    expect(owner.stats().heldBytes).toBe(0)
+  })
+
+  it.each([
+    ['uint32be', 'ffffffff', 0xffffffff],
+    ['uint32be', '7fffffff', 0x7fffffff],
+    ['uint32be', '80000000', 0x80000000],
+    ['uint32le', 'ffffffff', 0xffffffff],
+    ['uint64be', '0020000000000000', 2 ** 53],
+    ['uint64be', '0020000000000001', undefined],
+    ['uint64be', 'ffffffffffffffff', undefined],
+    ['uint64be', '0000000100000000', 2 ** 32],
+    ['uint64le', '0000000000000080', undefined],
+    ['varint', 'ffffffffffffff7f', undefined],
+    ['varint', 'ffffffffffffffffff01', undefined],
+  ] as const)('5. a length in %s of %s is too large and wraps nowhere', async (format, bytes, declared) => {
+    const { raw, accepted } = await stage(backend, { format, maxFrameLength: Infinity })
+    const peer = await raw()
+    const server = await accepted()
+    const events = trace(server)
+    const isWithin = declared !== undefined && declared <= 2 ** 32 - 65536
+    if (isWithin) {
+      await peer.write(Buffer.from(bytes, 'hex'))
+      await until(() => server.stats().bytesReceived === bytes.length / 2)
+      peer.socket.end()
+      expect(await closing(server)).toMatchObject({ code: 'ERR_FRAME_TRUNCATED', declared, received: 0 })
+      return
+    }
+    const closed = closing(server)
+    await peer.write(Buffer.from(bytes, 'hex'))
+    const error = (await closed) as { code?: string; declared?: number } | undefined
+    expect(error?.code).toBe('ERR_FRAME_TOO_LARGE')
+    if (declared === undefined) expect(error?.declared).toBeGreaterThan(2 ** 32)
+    else expect(error?.declared).toBe(declared)
+    expect(events).toEqual(['error ERR_FRAME_TOO_LARGE', 'close ERR_FRAME_TOO_LARGE'])
+  })
+
+  it('6. ten million empty frames are counted, and another client is served meanwhile', async () => {
+    const { raw, accepted } = await stage(backend)
+    const flooder = await raw()
+    const flooded = await accepted()
+    const total = 10_000_000
+    let count = 0
+    const all = deferred()
+    let served = 0
+    let servedMeanwhile = 0
+    flooded.onBatch((batch) => {
+      count += batch.length
+      if (count < total) return
+      servedMeanwhile = served
+      all.resolve()
+    })
+    const client = await raw()
+    const server = await accepted()
+    server.on('frame', (payload) => server.send(payload))
+    client.socket.on('data', () => {
+      served++
+      client.socket.write(frame('ping'))
+    })
+    client.socket.write(frame('ping'))
+    const chunk = Buffer.alloc(4 * 250_000)
+    for (let i = 0; i < total / 250_000; i++) await flooder.write(chunk)
+    await all.promise
+    expect(count).toBe(total)
+    expect(servedMeanwhile).toBeGreaterThan(20)
+  })
+
+  it('7. a frame of the limit in tiny chunks is copied a bounded number of times and holds at most twice its bytes', async () => {
+    const size = 2 * MIB
+    const { raw, accepted, server: owner } = await stage(backend, { maxFrameLength: size })
+    const peer = await raw()
+    const server = await accepted()
+    const got = frames(server, 1)
+    const payload = pattern(size)
+    const stream = frame(payload)
+    // A quadratic reassembly would move 2 MiB 32,768 times, and never be done in a test's time.
+    for (let at = 0; at < stream.length; at += 64) {
+      peer.socket.write(stream.subarray(at, at + 64))
+      if (at % (64 * 256) !== 0) continue
+      await settled()
+      const { bytesReceived } = server.stats()
+      expect(owner.stats().heldBytes).toBeLessThanOrEqual(Math.max(2 * bytesReceived, 64 * KIB))
+    }
+    expect((await got)[0].equals(payload)).toBe(true)
+    expect(owner.stats().heldBytes).toBe(0)
+  })
+
+  describe('8. a peer that stalls is closed at the deadline, with its code, and leaves nothing behind', () => {
+    it.each([
+      ['three bytes of a header', { headerTimeout: 100 }, frame('12345').subarray(0, 3), 'HEADER', 3],
+      ['all but the last byte of a body', { bodyTimeout: 100 }, frame('12345').subarray(0, 8), 'BODY', 4],
+      ['nothing', { firstByteTimeout: 100 }, Buffer.alloc(0), 'FIRST_BYTE', undefined],
+      ['whole frames only', { idleTimeout: 100 }, frame('12345'), 'IDLE', undefined],
+    ] as const)('%s', async (_name, options, bytes, kind, received) => {
+      const { raw, accepted, server: owner } = await stage(backend, options)
+      const peer = await raw()
+      const server = await accepted()
+      const events = trace(server)
+      const closed = closing(server)
+      if (bytes.length > 0) await peer.write(bytes)
+      const error = (await closed) as { received?: number } | undefined
+      const code = `ERR_FRAME_${kind}_TIMEOUT`
+      const before = kind === 'IDLE' ? ['frame 12345'] : []
+      expect(events).toEqual([...before, `error ${code}`, `close ${code}`])
+      expect(error?.received).toBe(received)
+      await until(() => owner.stats().connections === 0)
+      expect(owner.stats().heldBytes).toBe(0)
+    })
+
+    it.each([
+      ['header', { headerTimeout: 200 }, Buffer.from([0, 0]), 1],
+      ['body', { bodyTimeout: 200 }, lengthOf(1_000_000), 5],
+    ] as const)('bytes that drip into a %s do not put it off', async (kind, options, first, most) => {
+      const { raw, accepted } = await stage(backend, options)
+      const peer = await raw()
+      const server = await accepted()
+      const closed = closing(server)
+      server.onBatch(() => {})
+      let dripped = 0
+      await peer.write(first)
+      const drip = setInterval(() => {
+        // A whole header would be another deadline's.
+        if (kind === 'header' && dripped >= most) return
+        dripped++
+        peer.socket.write('\0')
+      }, 40)
+      const error = await closed
+      clearInterval(drip)
+      expect(error?.code).toBe(`ERR_FRAME_${kind.toUpperCase()}_TIMEOUT`)
+      expect(dripped).toBeGreaterThan(0)
+    })
+  })
+
+  describe('13. a reader that never reads', () => {
+    const others = async (options: object, code: string, size: number) => {
+      const { raw, accepted, server: owner } = await stage(backend, options)
+      const reader = await raw()
+      const served = await accepted()
+      served.on('frame', (payload) => served.send(payload))
+      const deaf = await raw()
+      const server = await accepted()
+      deaf.socket.pause()
+      server.onBatch(() => {})
+      const closed = closing(server)
+      let isOver = false
+      void closed.then(() => {
+        isOver = true
+      })
+      let rounds = 0
+      while (!isOver) {
+        if (server.stats().bytesQueued < size) server.send(Buffer.alloc(64 * KIB))
+        await reader.write(frame('ping'))
+        await until(() => reader.received.length === 8 * (rounds + 1))
+        rounds++
+      }
+      expect(await closed).toMatchObject({ code })
+      expect(rounds).toBeGreaterThan(0)
+      await until(() => owner.stats().heldBytes === 0)
+      await reader.write(frame('ping'))
+      await until(() => reader.received.length === 8 * (rounds + 1))
+    }
+
+    it('is closed at writeTimeout, and the others are unaffected', () =>
+      others({ writeTimeout: 100 }, 'ERR_FRAME_WRITE_TIMEOUT', 512 * KIB))
+
+    it('is closed at the budget, and the others are unaffected', () =>
+      others({ memoryBudget: 2 * MIB }, 'ERR_FRAME_MEMORY_BUDGET', Infinity))
+  })
+
+  it('connections over maxConnections are turned away, counted and told of, in any number', async () => {
+    const { server, path, accepted } = await stage(backend, { maxConnections: 10 })
+    let dropped = 0
+    server.on('drop', ({ reason, count }) => {
+      expect(reason).toBe('limit')
+      dropped += count
+    })
+    const sockets = Array.from({ length: 200 }, () => connectRaw(path))
+    onTestFinished(() => sockets.forEach((socket) => void socket.destroy()))
+    await until(() => dropped === 190)
+    expect(server.stats()).toMatchObject({ connections: 10, accepted: 10, dropped: 190 })
+    const ten = await Promise.all(Array.from({ length: 10 }, () => accepted()))
+    for (const connection of ten) connection.destroy()
+    await until(() => server.stats().connections === 0)
+    const late = connectRaw(path)
+    onTestFinished(() => void late.destroy())
+    await once(late, 'connect')
+    late.write(frame('now'))
+    expect(String((await frames(await accepted(), 1))[0])).toBe('now')
+  })
+}
