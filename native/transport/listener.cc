@@ -82,6 +82,8 @@ void Listener::on_readable(uv_poll_t *poll, int status, int) {
       continue;
     }
     if (status == UV_EAGAIN) return;
+    // Gone before it was accepted: that peer's affair, and nobody else waits for it.
+    if (status == UV_ECONNABORTED || status == UV_EPROTO) continue;
     if (status == UV_EMFILE || status == UV_ENFILE) {
       if (self->turn_away_one()) continue;
       return;

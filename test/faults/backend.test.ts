@@ -64,14 +64,14 @@ async function run(folder: string, flags: string[] = [], env: Record<string, str
 const JS = { backend: 'js', served: 'js', binding: null, reply: 're: hello' }
 const warningsOf = (stderr: string) => stderr.match(/\[FRAMEWIRE_BACKEND\]/g)?.length ?? 0
 
-it('a missing binary is a quiet fallback with a reason', async () => {
+it('26. a missing binary is a quiet fallback with a reason', async () => {
   const { folder } = await installation()
   const { status, stderr, answer } = await run(folder)
   expect([status, stderr]).toEqual([0, ''])
   expect(answer).toMatchObject({ ...JS, reason: expect.stringMatching(/^no binary for /) })
 })
 
-it('a missing binary is an error with the way out where native is asked for', async () => {
+it('26. a missing binary is an error with the way out where native is asked for', async () => {
   const { folder } = await installation()
   const { status, stderr } = await run(folder, [], { FRAMEWIRE_BACKEND: 'native' })
   expect(status).toBe(1)
@@ -79,7 +79,7 @@ it('a missing binary is an error with the way out where native is asked for', as
   expect(stderr).toContain('npx framewire build-native')
 })
 
-it('a damaged binary is warned of once, and not used', async () => {
+it('26. a damaged binary is warned of once, and not used', async () => {
   const { folder, folderOfPackage } = await installation()
   await mkdir(join(folderOfPackage, 'build/Release'), { recursive: true })
   await writeFile(join(folderOfPackage, addon), 'this is no library')
@@ -88,7 +88,7 @@ it('a damaged binary is warned of once, and not used', async () => {
   expect(answer).toMatchObject({ ...JS, reason: expect.stringContaining('does not load') })
 })
 
-it('a binary for another libc is not looked at', async () => {
+it('26. a binary for another libc is not looked at', async () => {
   const { folder, folderOfPackage } = await installation()
   const folderOfPlatform = join(folderOfPackage, `prebuilds/${process.platform}-${process.arch}`)
   await mkdir(folderOfPlatform, { recursive: true })
@@ -118,7 +118,7 @@ it.runIf(isNative).each([
   expect(answer).toMatchObject({ ...JS, reason: expect.stringMatching(reason) })
 })
 
-it.runIf(isNative)('a binary that is there is used', async () => {
+it.runIf(isNative)('26. a binary that is there is used', async () => {
   const { folder, folderOfPackage } = await installation()
   await mkdir(join(folderOfPackage, 'build/Release'), { recursive: true })
   await copyFile(join(root, addon), join(folderOfPackage, addon))

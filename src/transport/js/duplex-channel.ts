@@ -195,7 +195,10 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.#lost = true
     this.#silence()
     this.writable = false
-    this.#events?.channelFault(new FrameError('ERR_FRAME_CONNECTION_LOST', { cause }), true)
+    // The memory of a queued payload is gone: nothing right can follow. The native transport says it so too.
+    const isDetached = (cause as { code?: string } | undefined)?.code === 'ERR_FRAME_PAYLOAD_DETACHED'
+    const code = isDetached ? 'ERR_FRAME_PAYLOAD_DETACHED' : 'ERR_FRAME_CONNECTION_LOST'
+    this.#events?.channelFault(new FrameError(code, { cause }), true)
   }
 
   #silence(): void {

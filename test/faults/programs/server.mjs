@@ -1,5 +1,6 @@
 // A server in a process of its own, so that what it costs can be measured and what happens to it hurts nobody else.
 // Echoes frames, and answers questions of the process that started it.
+import { readdirSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createServer } from 'framewire'
@@ -22,6 +23,9 @@ const questions = {
     collect()
     return { rss: process.memoryUsage.rss(), stats: server.stats(), dropped }
   },
+  // Opens nothing, not even /proc: there may be no descriptor left.
+  stats: () => ({ stats: server.stats(), dropped }),
+  descriptors: () => readdirSync('/proc/self/fd').length,
   cpu: () => {
     const { user, system } = process.cpuUsage()
     return (user + system) / 1000

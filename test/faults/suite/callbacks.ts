@@ -1,7 +1,15 @@
 /** What consumers do from inside a callback: throw, reject, close, destroy, pause, and close somebody else. */
 import { createServer } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, closing, frame, pattern, stage, trace, uncaught } from '../../contract/suite/harness.js'
+import {
+  type Backend,
+  closing,
+  frame,
+  pattern,
+  stage,
+  trace,
+  uncaught,
+} from '../../contract/suite/harness.js'
 import { deferred, settled, until } from './waiting.js'
 
 const letters = ['a', 'b', 'c', 'd', 'e']

@@ -2,7 +2,16 @@
 import { once } from 'node:events'
 import { connect as connectRaw, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, closing, frame, frames, pattern, RawPeer, stage, trace } from '../../contract/suite/harness.js'
+import {
+  type Backend,
+  closing,
+  frame,
+  frames,
+  pattern,
+  type RawPeer,
+  stage,
+  trace,
+} from '../../contract/suite/harness.js'
 import { startProgram } from './program.js'
 import { deferred, settled, until } from './waiting.js'
 

@@ -16,7 +16,12 @@ export function peerFaults(backend: Backend): void {
     it.each([
       ['HTTP', Buffer.from('POST /x HTTP/1.1\r\nHost: x\r\n\r\n'), 100_000, /HTTP/],
       ['TLS', TLS_HELLO, 100_000, /TLS/],
-      ['the other byte order', Buffer.concat([Buffer.from('05000000', 'hex'), Buffer.from('12345')]), 100_000, /endian/i],
+      [
+        'the other byte order',
+        Buffer.concat([Buffer.from('05000000', 'hex'), Buffer.from('12345')]),
+        100_000,
+        /endian/i,
+      ],
     ] as const)('%s', async (_name, bytes, maxFrameLength, hint) => {
       const { raw, accepted } = await stage(backend, { maxFrameLength })
       const peer = await raw()
@@ -70,16 +75,26 @@ export function peerFaults(backend: Backend): void {
     expect(server.stats()).toMatchObject({ connections: 0, faults: 0, handlerFailures: 0 })
   })
 
-  it.each([1, 20])('28. a client that is still writing %i MiB when it is refused reads the JSON and no reset', async (size) => {
-    const { raw } = await stage(backend, { exchange: 'once', maxFrameLength: 1000, onRequest: () => 'never' })
-    const peer = await raw()
-    const body = Buffer.alloc(size * 1024 * 1024)
-    body.writeUInt32BE(body.length - 4)
-    peer.socket.end(body)
-    const answer = await peer.ended()
-    expect(JSON.parse(String(answer.subarray(4)))).toMatchObject({ res: 'fail', code: 'ERR_FRAME_TOO_LARGE' })
-    expect(peer.errors).toEqual([])
-  })
+  it.each([1, 20])(
+    '28. a client that is still writing %i MiB when it is refused reads the JSON and no reset',
+    async (size) => {
+      const { raw } = await stage(backend, {
+        exchange: 'once',
+        maxFrameLength: 1000,
+        onRequest: () => 'never',
+      })
+      const peer = await raw()
+      const body = Buffer.alloc(size * 1024 * 1024)
+      body.writeUInt32BE(body.length - 4)
+      peer.socket.end(body)
+      const answer = await peer.ended()
+      expect(JSON.parse(String(answer.subarray(4)))).toMatchObject({
+        res: 'fail',
+        code: 'ERR_FRAME_TOO_LARGE',
+      })
+      expect(peer.errors).toEqual([])
+    },
+  )
 
   describe('peer credentials', () => {
     // Only root can become somebody else.
@@ -102,37 +117,42 @@ export function peerFaults(backend: Backend): void {
         )
       })
 
-    it.runIf(canBecome)('tell a second user from ourselves, who is turned away before a byte is read', async () => {
-      const { path: beside } = await stage(backend)
-      await chmod(dirname(beside), 0o755)
-      const path = `${beside}-guarded`
-      const asked: unknown[] = []
-      const server = createServer({
-        backend,
-        allowPeer: (peer) => {
-          asked.push(peer)
-          return peer.uid === process.getuid?.()
-        },
-        onRequest: () => 'let in',
-      })
-      onTestFinished(() => server.close({ timeout: 0 }))
-      if (backend === 'js') {
-        await expect(server.listen({ path, mode: 0o666 })).rejects.toMatchObject({ code: 'ERR_FRAME_BACKEND_UNSUPPORTED' })
-        return
-      }
-      await server.listen({ path, mode: 0o666 })
-      const dropped = once(server, 'drop')
-      const { output, pid } = await asNobody(path)
-      expect(output).toMatch(/^(|ECONNRESET|EPIPE)$/)
-      expect((await dropped)[0]).toEqual({
-        reason: 'peer',
-        count: 1,
-        peer: { uid: NOBODY, gid: NOBODY, pid },
-      })
-      expect(asked).toEqual([{ uid: NOBODY, gid: NOBODY, pid }])
-      expect(server.stats()).toMatchObject({ dropped: 1, bytesReceived: 0, framesReceived: 0, requests: 0 })
-      expect(String(await request({ backend, path }, 'x'))).toBe('let in')
-    })
+    it.runIf(canBecome)(
+      'tell a second user from ourselves, who is turned away before a byte is read',
+      async () => {
+        const { path: beside } = await stage(backend)
+        await chmod(dirname(beside), 0o755)
+        const path = `${beside}-guarded`
+        const asked: unknown[] = []
+        const server = createServer({
+          backend,
+          allowPeer: (peer) => {
+            asked.push(peer)
+            return peer.uid === process.getuid?.()
+          },
+          onRequest: () => 'let in',
+        })
+        onTestFinished(() => server.close({ timeout: 0 }))
+        if (backend === 'js') {
+          await expect(server.listen({ path, mode: 0o666 })).rejects.toMatchObject({
+            code: 'ERR_FRAME_BACKEND_UNSUPPORTED',
+          })
+          return
+        }
+        await server.listen({ path, mode: 0o666 })
+        const dropped = once(server, 'drop')
+        const { output, pid } = await asNobody(path)
+        expect(output).toMatch(/^(|ECONNRESET|EPIPE)$/)
+        expect((await dropped)[0]).toEqual({
+          reason: 'peer',
+          count: 1,
+          peer: { uid: NOBODY, gid: NOBODY, pid },
+        })
+        expect(asked).toEqual([{ uid: NOBODY, gid: NOBODY, pid }])
+        expect(server.stats()).toMatchObject({ dropped: 1, bytesReceived: 0, framesReceived: 0, requests: 0 })
+        expect(String(await request({ backend, path }, 'x'))).toBe('let in')
+      },
+    )
 
     it.runIf(canBecome && backend === 'native')('are on the connection', async () => {
       const { path, server } = await stage(backend)

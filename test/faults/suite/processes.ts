@@ -1,2 +1,176 @@
-import type { Backend } from '../../contract/suite/harness.js'
-export function processFaults(_backend: Backend): void {}
+/** Faults that end or starve a whole process: threads that are terminated, servers that are killed, no descriptors left. */
+import { readFile } from 'node:fs/promises'
+import { connect as connectRaw, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { type Connection, connect, createClient } from 'framewire'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Backend, frame, randomizer } from '../../contract/suite/harness.js'
+import { folder } from '../../contract/suite/service.js'
+import { unixPathContract } from '../../contract/suite/unix-path.js'
+import { failingCalls } from './failing-calls.js'
+import { type Program, startProgram } from './program.js'
+import { settled, until } from './waiting.js'
+
+const MIB = 1024 * 1024
+
+export function processFaults(backend: Backend): void {
+  it('21. 200 threads terminated under load leave a process that lives, and no memory behind', async () => {
+    const program = await startProgram('terminate.mjs', { backend, times: 200 })
+    const { times, grown } = await program.ask<{ times: number; grown: number }>('run')
+    expect(times).toBe(200)
+    // A hub that stayed behind would be about 2 MiB, 150 times.
+    expect(grown).toBeLessThan(60 * MIB)
+  }, 120_000)
+
+  if (process.platform === 'linux') describe('22. every n-th system call fails', () => failingCalls(backend))
+
+  if (process.platform !== 'win32') {
+    it('23. with 64 descriptors and 500 clients those accepted are served, nothing spins, and it recovers', async () => {
+      const program = await startProgram(
+        'server.mjs',
+        { backend, options: {} },
+        { execPath: '/bin/sh', execArgv: ['-c', `ulimit -n 64; exec "${process.execPath}" "$0" "$1"`] },
+      )
+      const sockets: Socket[] = []
+      onTestFinished(() => sockets.forEach((socket) => void socket.destroy()))
+      const echoed = new Set<Socket>()
+      let closed = 0
+      for (let i = 0; i < 500; i++) {
+        const socket = connectRaw({ path: program.path, allowHalfOpen: false })
+        sockets.push(socket)
+        socket.on('error', () => {})
+        socket.on('close', () => closed++)
+        socket.on('data', () => echoed.add(socket))
+        socket.write(frame('ping'))
+      }
+      await until(() => echoed.size + closed >= 500)
+      const { stats, dropped } = await program.ask<{
+        stats: Record<string, number>
+        dropped: Record<string, number>
+      }>('stats')
+      expect(echoed.size).toBeGreaterThan(20)
+      expect(echoed.size).toBeLessThan(64)
+      expect(stats.connections).toBe(echoed.size)
+      expect(stats.accepted).toBe(echoed.size)
+      // node:net closes whom it has no descriptor for without a word to its owner.
+      if (backend === 'native') expect(dropped.descriptors).toBe(500 - echoed.size)
+      // Nothing to do is nothing done, although the limit is still reached.
+      const before = await program.ask<number>('cpu')
+      await new Promise((resolve) => setTimeout(resolve, 500))
+      expect((await program.ask<number>('cpu')) - before).toBeLessThan(250)
+      // Room again: the next one is served.
+      for (const socket of sockets) socket.destroy()
+      for (;;) {
+        const again = await program.ask<{ stats: Record<string, number> }>('stats')
+        if (again.stats.connections === 0) break
+      }
+      const late = connectRaw(program.path)
+      sockets.push(late)
+      late.write(frame('late'))
+      const answer = await new Promise((resolve) => late.once('data', resolve))
+      expect(String(answer)).toBe(String(frame('late')))
+    })
+  }
+
+  describe('24. a socket path is taken by one, never from somebody alive, and left as it was found:', () =>
+    unixPathContract(backend))
+
+  it('25. a server killed 100 times: each send settles once, never-written ones never arrived, none arrived twice', async () => {
+    const kills = 100
+    const seed = 20_261_123
+    const random = randomizer(seed)
+    const directory = await folder()
+    const path = join(directory, 's')
+    const record = join(directory, 'record')
+    const standby = () => startProgram('recorder.mjs', { backend, record, path })
+    const outcomes = new Map<string, string[]>()
+    const settle = (name: string, word: string) => {
+      const words = outcomes.get(name) ?? []
+      words.push(word)
+      outcomes.set(name, words)
+    }
+    const failure = (error: { code?: string; neverWritten?: boolean }) =>
+      error.neverWritten === true ? 'never' : error.neverWritten === false ? 'unknown' : `${error.code}`
+    let sequence = 0
+    const next = (kind: string) => `${kind}${String(++sequence).padStart(11, '0')}`
+    const payloadOf = (name: string) => Buffer.alloc(12 + Math.floor(random() ** 8 * 200_000), name)
+
+    // Requests through a client that connects again by itself, and sends through connections we make again.
+    const client = createClient({
+      backend,
+      path,
+      requestTimeout: 0,
+      maxQueued: Infinity,
+      reconnect: { initial: 1, max: 20 },
+    } as Parameters<typeof createClient>[0])
+    client.on('error', () => {})
+    onTestFinished(() => client.close({ timeout: 0 }))
+    const ask = () => {
+      const name = next('r')
+      outcomes.set(name, [])
+      client.request(payloadOf(name)).then(
+        (reply) => settle(name, String(reply) === name ? 'answered' : `answered with ${reply}`),
+        (error) => settle(name, failure(error)),
+      )
+    }
+    let connection: Connection | undefined
+    const send = () => {
+      if (connection === undefined || !connection.writable) return
+      const name = next('s')
+      outcomes.set(name, [])
+      connection.sendAsync(payloadOf(name)).then(
+        () => settle(name, 'written'),
+        (error) => settle(name, failure(error)),
+      )
+    }
+
+    let waiting: Promise<Program> = standby()
+    for (let kill = 0; kill < kills; kill++) {
+      const program = await waiting
+      await program.ask('listen')
+      waiting = standby()
+      connection = await connect({ backend, path })
+      connection.onBatch(() => {})
+      const turns = 1 + Math.floor(random() * 40)
+      const burst = 1 + Math.floor(random() * 30)
+      for (let turn = 0; turn < turns; turn++) {
+        if (connection.stats().bytesQueued < 4 * MIB) {
+          for (let i = 0; i < burst; i++) {
+            send()
+            if (client.stats().queued + client.stats().pending < 2000) ask()
+          }
+        }
+        await settled()
+      }
+      program.child.kill('SIGKILL')
+      await program.exit
+    }
+    await (await waiting).ask('listen')
+    // What still waits is answered by the last one.
+    await until(() => [...outcomes.values()].every((words) => words.length > 0))
+
+    const arrived = (await readFile(record, 'latin1')).split('\n')
+    arrived.pop()
+    const times = new Map<string, number>()
+    for (const name of arrived) times.set(name, (times.get(name) ?? 0) + 1)
+    const count: Record<string, number> = {}
+    for (const [name, words] of outcomes) {
+      expect(words.length, name).toBe(1)
+      const [word] = words
+      count[word] = (count[word] ?? 0) + 1
+      if (word === 'answered') expect(times.get(name), name).toBe(1)
+      else if (word === 'never') expect(times.get(name), name).toBe(undefined)
+      else expect(['written', 'unknown'], `${name} ${word}`).toContain(word)
+    }
+    for (const [name, n] of times) expect([n, outcomes.has(name)], name).toEqual([1, true])
+    // Each kind in the order it was sent.
+    for (const kind of ['r', 's']) {
+      const order = arrived.filter((name) => name.startsWith(kind))
+      expect(order).toEqual([...order].sort())
+    }
+    expect(count.answered).toBeGreaterThan(kills)
+    console.log(
+      `${backend}: ${kills} kills, ${outcomes.size} frames: ${JSON.stringify(count)}, arrived ${arrived.length}`,
+    )
+  }, 150_000)
+}

@@ -1,5 +1,5 @@
 /** Another process: one of ../programs, its answers to questions, and its end with the test's. */
-import { type ChildProcess, fork, type ForkOptions } from 'node:child_process'
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -72,7 +72,7 @@ export async function startProgram(
     errors: () => errors,
     until: async (counter, value) => {
       for (;;) {
-        const { stats } = await ask<{ stats: Record<string, number> }>('memory')
+        const { stats } = await ask<{ stats: Record<string, number> }>('stats')
         if (stats[counter] >= value) return
       }
     },

@@ -18,7 +18,16 @@ import { deferred, settled, until } from './waiting.js'
 const three = Buffer.concat([frame('first'), frame(''), frame('the third')])
 const threeEvents = ['frame first', 'frame ', 'frame the third', 'close']
 
-const FORMATS = ['uint8', 'uint16be', 'uint24be', 'uint32be', 'uint32le', 'uint64be', 'varint', 'workerman'] as const
+const FORMATS = [
+  'uint8',
+  'uint16be',
+  'uint24be',
+  'uint32be',
+  'uint32le',
+  'uint64be',
+  'varint',
+  'workerman',
+] as const
 
 export function streamFaults(backend: Backend): void {
   it('1. every split of three frames, and one byte at a time, delivers them whole and in order', async () => {
@@ -50,7 +59,9 @@ export function streamFaults(backend: Backend): void {
       const format = FORMATS[seed % FORMATS.length]
       const most = format === 'uint8' ? 255 : format === 'uint16be' ? 65_535 : 150_000
       const { raw, accepted } = await stage(backend, { format })
-      const sent = Array.from({ length: 30 }, (_, i) => pattern(Math.floor(random() ** 6 * most), seed * 100 + i))
+      const sent = Array.from({ length: 30 }, (_, i) =>
+        pattern(Math.floor(random() ** 6 * most), seed * 100 + i),
+      )
       const stream = Buffer.concat(sent.map((payload) => encodeFrame(payload, format)))
       const peer = await raw()
       const server = await accepted()
@@ -61,7 +72,8 @@ export function streamFaults(backend: Backend): void {
         at += size
       }
       const received = await got
-      for (let i = 0; i < sent.length; i++) expect(received[i].equals(sent[i]), `seed ${seed}, frame ${i}`).toBe(true)
+      for (let i = 0; i < sent.length; i++)
+        expect(received[i].equals(sent[i]), `seed ${seed}, frame ${i}`).toBe(true)
     }
   })
 
@@ -148,11 +160,7 @@ export function streamFaults(backend: Backend): void {
     await until(() => events.length === 1)
     socket.resetAndDestroy()
     expect(await over.promise).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST' })
-    expect(events).toEqual([
-      'frame a',
-      'error ERR_FRAME_CONNECTION_LOST',
-      'close ERR_FRAME_CONNECTION_LOST',
-    ])
+    expect(events).toEqual(['frame a', 'error ERR_FRAME_CONNECTION_LOST', 'close ERR_FRAME_CONNECTION_LOST'])
   })
 
   it('11. replies arrive after the client has ended its side', async () => {

@@ -1,0 +1,23 @@
+// A server that writes down every frame it was given before it answers, and is killed when its starter likes.
+// Waits for a word before it listens, so that the next one can stand by while one is still running.
+import { openSync, writeSync } from 'node:fs'
+import { createServer } from 'framewire'
+
+const { path, backend, record } = JSON.parse(process.argv[2])
+const file = openSync(record, 'a')
+
+const server = createServer({
+  backend,
+  onRequest: (payload) => {
+    // What the kernel has of a file survives the process.
+    writeSync(file, `${payload.toString('latin1', 0, 12)}\n`)
+    return payload.subarray(0, 12)
+  },
+})
+
+process.on('message', async ({ id }) => {
+  await server.listen(path)
+  process.send({ id })
+})
+process.on('disconnect', () => process.exit())
+process.send({ id: 0 })

@@ -1,0 +1,65 @@
+/** A server whose system calls fail: what it delivers is a prefix of what was sent, and nothing of it stays behind. */
+import { execFile } from 'node:child_process'
+import { connect as connectRaw } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { type Backend, frame, pattern } from '../../contract/suite/harness.js'
+import { folder } from '../../contract/suite/service.js'
+import { programs, startProgram } from './program.js'
+
+const run = promisify(execFile)
+
+const stream = Buffer.concat([1, 5, 300, 70_000, 0, 20_000, 2].map((size, i) => frame(pattern(size, i))))
+
+/** Sends the stream and gives back what came back of it until the end. */
+function exchange(path: string): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = []
+    let received = 0
+    const socket = connectRaw(path)
+    socket.on('data', (chunk) => {
+      chunks.push(chunk)
+      received += chunk.length
+      if (received >= stream.length) socket.end()
+    })
+    socket.on('error', () => {})
+    socket.on('close', () => resolve(Buffer.concat(chunks)))
+    socket.write(stream)
+  })
+}
+
+export function failingCalls(backend: Backend): void {
+  it.each([3, 10, 31])(
+    'n = %i: replies are a prefix, the server lives, and has everything back',
+    async (every) => {
+      const library = join(await folder(), 'failing-calls.so')
+      const source = fileURLToPath(new URL('failing-calls.c', programs))
+      await run('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl'])
+      const program = await startProgram(
+        'server.mjs',
+        { backend, options: {} },
+        { env: { ...process.env, LD_PRELOAD: library, FAIL_EVERY: String(every) } },
+      )
+      const before = await program.ask<number>('descriptors')
+      let whole = 0
+      for (let round = 0; round < 20; round++) {
+        const replies = await Promise.all(Array.from({ length: 10 }, () => exchange(program.path)))
+        for (const reply of replies) {
+          expect(reply.equals(stream.subarray(0, reply.length))).toBe(true)
+          if (reply.length === stream.length) whole++
+        }
+      }
+      expect(whole).toBeGreaterThan(0)
+      expect(whole).toBeLessThan(200)
+      for (;;) {
+        const { stats } = await program.ask<{ stats: Record<string, number> }>('stats')
+        if (stats.connections > 0) continue
+        expect(stats.heldBytes).toBe(0)
+        break
+      }
+      expect(await program.ask<number>('descriptors')).toBeLessThanOrEqual(before)
+    },
+  )
+}
