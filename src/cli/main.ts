@@ -38,6 +38,7 @@ async function main(rawArgs: readonly string[], terminal: Terminal): Promise<num
     return EXIT.OK
   }
   if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`unknown command ${name}`)
+  outliveReaders(name === 'serve')
   const { default: command } = await COMMANDS[name]()
   const end = rest.indexOf('--')
   if ((end < 0 ? rest : rest.slice(0, end)).some((word) => HELP.has(word))) {
@@ -45,6 +46,18 @@ async function main(rawArgs: readonly string[], terminal: Terminal): Promise<num
     return EXIT.OK
   }
   return command.run(rest, terminal)
+}
+
+/**
+ * Who reads our output may go first (`| head`). A server goes on without them; everything else is done then.
+ */
+function outliveReaders(goesOn: boolean): void {
+  const onError = (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    if (!goesOn) process.exit(EXIT.OK)
+  }
+  process.stdout.on('error', onError)
+  process.stderr.on('error', onError)
 }
 
 /** citty colours by rules of its own, and fills its columns up. */

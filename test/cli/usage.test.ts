@@ -1,6 +1,6 @@
 // What the command says of itself, and how it refuses what it does not understand.
 import { describe, expect, test } from 'vitest'
-import { run } from './harness.js'
+import { framewire, run } from './harness.js'
 
 const COMMANDS = ['serve', 'send', 'tap', 'doctor', 'build-native']
 
@@ -17,6 +17,12 @@ describe('framewire', () => {
     expect(stdout).toContain('OPTIONS')
     expect(stdout).toMatch(new RegExp(`EXAMPLES[^]*framewire ${name}`))
     expect(stdout).not.toContain('\x1b')
+  })
+
+  test('a reader that goes first is no failure', async () => {
+    const started = framewire(['serve', '--help'])
+    started.child.stdout?.destroy()
+    expect(await started.done).toMatchObject({ code: 0, stderr: '' })
   })
 
   test('--version prints the version of the package', async () => {

@@ -136,10 +136,9 @@ async function listen({ server }: StreamProxy, from: Endpoint, mode: number | un
   return { address: from.path, release: () => place.release() }
 }
 
-/** A signal, or nobody who reads what is shown. */
+/** Settles at the first signal. */
 function ended(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve())
-    process.stdout.once('error', () => resolve())
   })
 }
