@@ -22,7 +22,7 @@ interface Block {
 
 function blocksOf(page: string): Block[] {
   const text = readFileSync(join(ROOT, 'docs', page), 'utf8')
-  return [...text.matchAll(/^```(\w+)\n([^]*?)^```$/gm)].map((match) => {
+  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map((match) => {
     const [, language, code] = match
     const name = /^(?:<\?php )?(?:\/\/|#|%%) ([\w-]+\.\w+)$/m.exec(code.split('\n', 2).join('\n'))?.[1]
     return { language, code, name, line: text.slice(0, match.index).split('\n').length }
