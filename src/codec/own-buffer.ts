@@ -146,9 +146,11 @@ function cutChunk(
   const origin = table[entry]
   const length = table[next - 1] - origin
   const { buffer: memory, byteOffset } = copyChunk(bytes, origin, length)
+  // Stores at the end, where push would be a call.
+  let at = out.length
   for (let row = entry; row < next; row += 2) {
     const start = table[row] - origin
-    out.push(new OwnBytes(memory, byteOffset + start, table[row + 1] - origin - start))
+    out[at++] = new OwnBytes(memory, byteOffset + start, table[row + 1] - origin - start)
   }
 }
 

@@ -8,7 +8,7 @@ import { FrameError } from '../errors.js'
 import type { Channel } from '../transport/contract.js'
 import type { Connection } from './connection.js'
 import { publish } from './diagnostics.js'
-import { forgetStore, makeStore } from './event-store.js'
+import { forgetStore, makeStore, onlyListener } from './event-store.js'
 import { guard, rethrow } from './guard.js'
 import { Held } from './held.js'
 import type { ConnectionEventName, ConnectionEvents, ConnectionInit, Consumer } from './types.js'
@@ -210,7 +210,9 @@ export abstract class Receiver<In> extends EventEmitter {
         return length
       }
       try {
-        if (!this.emit('frame', payload)) return i
+        const listener = onlyListener(this, 'frame')
+        if (listener !== undefined) listener.call(this, payload)
+        else if (!this.emit('frame', payload)) return i
       } catch (error) {
         rethrow(error)
       }
