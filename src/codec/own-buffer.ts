@@ -3,7 +3,7 @@
  * Knows memory sizes, not frames of a stream. Every byte that is handed out has been written.
  *
  * What a kept payload keeps alive is bounded: up to 12 bytes it has memory of its own on the JS heap; below 32 KiB it is cut
- * from a chunk that holds its neighbours only, of at most 8 KiB or 32 times its own size, and never more than 64 KiB; from
+ * from a chunk that holds its neighbours only, of at most 8 KiB or 64 times its own size, and never more than 64 KiB; from
  * there on it has an ArrayBuffer of its own.
  */
 import type { FrameTable } from './batch.js'
@@ -14,7 +14,7 @@ const SMALL = 12
 const LARGE = 32 * 1024
 /** Neighbours are copied in one piece: of at most CHUNK bytes, or CHUNK_TIMES the smallest one's size up to CHUNK_MOST. */
 const CHUNK = 8192
-const CHUNK_TIMES = 32
+const CHUNK_TIMES = 64
 const CHUNK_MOST = 64 * 1024
 
 interface BytesConstructor {

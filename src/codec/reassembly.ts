@@ -58,6 +58,10 @@ export interface ReassemblyOptions {
   readonly discard?: boolean
 }
 
+/** Bytes of a frame that have to be here before it gets memory ahead of them, and the most that it gets. */
+const TRUST_FROM = 16 * 1024
+const TRUST_MOST = 1024 * 1024 + 64
+
 export class Reassembly {
   readonly format: CompiledFormat
   /** Most bytes of a payload. */
@@ -76,6 +80,8 @@ export class Reassembly {
   /** Its length on the wire, 0 while the header is not whole. */
   private frameLength = 0
   private payloadLength = 0
+  /** Length of the last frame that came in pieces, if it was a large one. */
+  private lastLarge = 0
   /** Bytes still to come of a frame that is thrown away. */
   private skip = 0
   private space: ScanSpace
@@ -234,6 +240,7 @@ export class Reassembly {
     const { table } = this.space.batch
     table[0] = this.frameLength - this.payloadLength
     table[1] = this.frameLength
+    this.lastLarge = memory.length >= TRUST_FROM ? memory.length : 0
     this.release()
     this.deliver(memory, 1, 0, true, sink)
   }
@@ -282,12 +289,16 @@ export class Reassembly {
     this.at = end
   }
 
-  /** Room for `size` bytes: doubled, but never beyond the frame. */
+  /**
+   * Room for `size` bytes: doubled, but never beyond the frame. Behind a large frame, another of up to its size gets
+   * its memory in one piece; as much was paid for it before.
+   */
   private reserve(size: number): Buffer {
     const old = this.memory
     if (old !== null && old.length >= size) return old
     const most = this.frameLength > 0 ? this.frameLength : Number.POSITIVE_INFINITY
-    const grown = allocate(Math.min(most, Math.max(2 * size, 16)))
+    const trusted = size >= TRUST_FROM ? Math.min(this.lastLarge, TRUST_MOST) : 0
+    const grown = allocate(Math.min(most, Math.max(2 * size, 16, trusted)))
     if (old !== null) grown.set(old.subarray(0, this.have))
     this.memory = grown
     return grown
