@@ -173,9 +173,9 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.#budget.change(more)
     if (more <= 0 || !this.#budget.isExceeded || this.#closing) return
     this.stuck = this.queuedBytes > 0
-    const details = { ...this.#input?.describe(false), limit: this.#budget.limit }
+    const { limit } = this.#budget
     // Later, because this may be inside a call of the owner's.
-    process.nextTick(() => this.fault(new FrameError('ERR_FRAME_MEMORY_BUDGET', details)))
+    process.nextTick(() => this.fault(new FrameError('ERR_FRAME_MEMORY_BUDGET', { limit })))
   }
 
   // --- the end of it -------------------------------------------------------------------------------------------

@@ -23,6 +23,13 @@ const CODES: readonly (ErrorCode | undefined)[] = [
 ]
 const OUT_OF_MEMORY = 10
 
+/** Errors of a frame that did not arrive whole; of others it means nothing how much of it was there. */
+const CUT_SHORT: ReadonlySet<ErrorCode> = new Set([
+  'ERR_FRAME_TRUNCATED',
+  'ERR_FRAME_HEADER_TIMEOUT',
+  'ERR_FRAME_BODY_TIMEOUT',
+])
+
 /** By the values of `Hint` in native/core/sniff.hpp. */
 const HINT_NAMES: readonly (HintName | undefined)[] = [
   undefined,
@@ -70,7 +77,7 @@ export function faultError(
   const name = HINT_NAMES[hint]
   const limited = LIMITS[code]
   const limit = limited === undefined ? undefined : (config[limited] as number)
-  const reportsFrame = number <= 6 && number !== 4
+  const reportsFrame = CUT_SHORT.has(code)
   return new FrameError(code, {
     message: number === OUT_OF_MEMORY ? 'No memory for a partial or queued frame' : undefined,
     declared: declared >= 0 ? declared : undefined,
