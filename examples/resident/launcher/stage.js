@@ -16,6 +16,8 @@ const path = (relative) => fileURLToPath(new URL(relative, import.meta.url))
 export class Stage {
   /** @type {Supervisor[]} */
   residents = []
+  /** The NATS server. @type {Supervisor | undefined} */
+  broker
   #children = []
 
   /**
@@ -59,7 +61,10 @@ export class Stage {
     const port = await freePort()
     this.nats = `nats://127.0.0.1:${port}`
     const store = join(this.folder, 'nats')
-    await this.#run('nats-server', ['-js', '-sd', store, '-a', '127.0.0.1', '-p', `${port}`], port)
+    const args = ['-js', '-sd', store, '-a', '127.0.0.1', '-p', `${port}`]
+    const log = join(this.folder, 'nats-server.log')
+    this.broker = new Supervisor(() => new Child(program('nats-server'), args, { log }))
+    await listening(port, () => this.#whyNot(this.broker))
   }
 
   #startResident(i) {
@@ -110,6 +115,7 @@ export class Stage {
   async stop() {
     await Promise.all(this.residents.map((resident) => resident.stop()))
     for (const child of this.#children.reverse()) await child.stop()
+    await this.broker?.stop()
     await rm(this.folder, { recursive: true, force: true, maxRetries: 3 })
   }
 }

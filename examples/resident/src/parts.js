@@ -26,5 +26,5 @@ async function openLocal({ data, onError }) {
   store.onError = onError
   await directory.open()
   await bus.open()
-  return { directory, hub, bus, store, close: async () => database.close() }
+  return { directory, hub, bus, store, explain: () => undefined, close: async () => database.close() }
 }

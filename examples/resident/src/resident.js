@@ -43,7 +43,7 @@ export async function startResident(given) {
   const door = new Door(hub, directory, options)
   const exchange = createExchange(
     commands({ desk: new Desk(store, definitions, options), push, directory }),
-    options.onError,
+    { explain: parts.explain, onError: options.onError },
   )
   await freePath(options.http)
   await door.listen(options.http)

@@ -57,7 +57,10 @@ stream.addEventListener('state', ({ detail }) => {
   element('connection').textContent = detail
   element('connection').dataset.state = detail
 })
-stream.addEventListener('welcome', refreshTasks)
+stream.addEventListener('welcome', ({ detail }) => {
+  if (!detail.resumed) showMessage({ from: 'system', text: 'some messages may have been missed' })
+  refreshTasks()
+})
 stream.addEventListener('event', ({ detail: { type, data } }) => {
   if (type === 'task') showTask(data)
   else if (type === 'message') showMessage(data)

@@ -61,7 +61,7 @@ function ask(array $message): array
     try {
         return resident()->ask($message);
     } catch (ExchangeFailure $failure) {
-        $down = in_array($failure->reason, ['UNREACHABLE', 'TIMEOUT', 'BROKEN', 'INTERNAL'], true);
+        $down = in_array($failure->reason, ['UNREACHABLE', 'TIMEOUT', 'BROKEN', 'INTERNAL', 'UNAVAILABLE'], true);
         answer($down ? 503 : 422, ['error' => $failure->getMessage(), 'code' => $failure->reason]);
     }
 }

@@ -9,7 +9,8 @@ import {
   StorageType,
 } from '@nats-io/jetstream'
 import { Kvm } from '@nats-io/kv'
-import { connect, nanos } from '@nats-io/transport-node'
+import { connect, createInbox, nanos } from '@nats-io/transport-node'
+import { Queued } from './queued.js'
 
 export const TASK_SUBJECT = 'resident.tasks'
 export const EVENT_SUBJECT = 'resident.events'
@@ -40,12 +41,26 @@ export async function openBroker(url, limits) {
     js,
     directory: await kvm.create('resident_directory', { history: 1, storage: StorageType.File }),
     tasks: await kvm.create('resident_tasks', { history: 1, storage: StorageType.File, ttl: DAY }),
-    workers: await js.consumers.get(TASKS, WORKERS),
+    nextTask: (ms) => pull(connection, ms),
     /** Events from `sequence` on, in order, also across reconnects. */
     events: (sequence) =>
       js.consumers.get(EVENTS, { deliver_policy: 'by_start_sequence', opt_start_seq: sequence }),
     eventState: async () => (await manager.streams.info(EVENTS)).state,
   }
+}
+
+/**
+ * One message of the work queue, or undefined when none came within `ms`. Asked for directly: the client's own `next`
+ * leaves a rejection nobody can catch when the server goes away meanwhile (https://github.com/nats-io/nats.node/issues/534).
+ */
+async function pull(connection, ms) {
+  const subject = `$JS.API.CONSUMER.MSG.NEXT.${TASKS}.${WORKERS}`
+  const wanted = JSON.stringify({ batch: 1, expires: nanos(ms) })
+  // A subscription of its own: what is delivered bears the subject of the queue, by which no shared inbox finds it.
+  const how = { noMux: true, reply: createInbox(), timeout: ms + TIMEOUT }
+  const reply = await connection.request(subject, wanted, how)
+  // A status and no message: 408 when the time is over, 404, 409.
+  return reply.headers?.code ? undefined : new Queued(reply)
 }
 
 async function ensureStreams(manager, { events, maxQueued }) {

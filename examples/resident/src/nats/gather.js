@@ -25,16 +25,17 @@ export class Gather {
    */
   async sum(from, ask) {
     const subject = `${this.#inbox}.${this.#next++}`
-    const answers = new Promise((resolve) => {
-      const timer = setTimeout(() => this.#finish(subject), LIMIT)
-      this.#pending.set(subject, { left: from, sums: {}, resolve, timer })
-    })
+    const answers = new Promise((resolve) =>
+      this.#pending.set(subject, { left: from, sums: {}, resolve, timer: undefined }),
+    )
     try {
       await ask(subject)
     } catch (error) {
       this.#finish(subject)
       throw error
     }
+    const pending = this.#pending.get(subject)
+    if (pending) pending.timer = setTimeout(() => this.#finish(subject), LIMIT)
     return answers
   }
 

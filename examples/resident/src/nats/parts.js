@@ -5,6 +5,7 @@ import { History } from '../push/history.js'
 import { Hub } from '../push/hub.js'
 import { openBroker } from './broker.js'
 import { NatsBus } from './event-bus.js'
+import { explainOutage } from './outage.js'
 import { NatsShelf } from './shelf.js'
 import { TaskIndex } from './task-index.js'
 import { NatsTasks } from './task-store.js'
@@ -25,6 +26,7 @@ export async function openNats({ nats, maxQueued, onError }, history) {
     hub,
     bus,
     store,
+    explain: explainOutage,
     async close() {
       shelf.close()
       await broker.connection.drain()

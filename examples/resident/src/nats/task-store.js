@@ -13,7 +13,7 @@ const KEEP_FINISHED = 24 * 3600_000
 
 export class NatsTasks {
   #closing = new AbortController()
-  /** @type {Map<string, {message: import('@nats-io/jetstream').JsMsg, record: object, revision: number}>} */
+  /** @type {Map<string, {message: import('./queued.js').Queued, record: object, revision: number}>} */
   #held = new Map()
   #timers = []
   onEnd = async (_task) => {}
@@ -58,10 +58,10 @@ export class NatsTasks {
   }
 
   async #pull() {
-    const message = await this.broker.workers.next({ expires: PULL })
+    const message = await this.broker.nextTask(PULL)
     if (!this.#closing.signal.aborted) return message
     message?.nak()
-    return null
+    return undefined
   }
 
   /** @returns {Promise<object | undefined>} undefined: it is not to be run now */
