@@ -44,8 +44,10 @@ describe('framewire build-native', () => {
     const { folder, main } = installed()
     const tools = join(folder, 'tools')
     mkdirSync(tools)
-    for (const name of ['python3', 'make']) {
-      const program = execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim()
+    // What `python3` is may itself be a script that needs more of PATH.
+    const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' })
+    const make = execFileSync('sh', ['-c', 'command -v make'], { encoding: 'utf8' })
+    for (const [name, program] of Object.entries({ python3: python.trim(), make: make.trim() })) {
       chmodSync(file(tools, name, `#!/bin/sh\nexec ${program} "$@"\n`), 0o755)
     }
     chmodSync(file(tools, 'g++', '#!/bin/sh\necho "/bin/sh: 1: g++: not found" >&2\nexit 127\n'), 0o755)
