@@ -5,8 +5,8 @@ import { backendInfo, createServer, request } from 'framewire'
 
 if (isMainThread) {
   const workers = [new Worker(new URL(import.meta.url)), new Worker(new URL(import.meta.url))]
-  for (const worker of workers) {
-    const [{ port, backend }] = await once(worker, 'message')
+  const ready = await Promise.all(workers.map((worker) => once(worker, 'message')))
+  for (const [{ port, backend }] of ready) {
     const reply = await request({ port, host: '127.0.0.1' }, 'hello')
     if (reply.toString() !== 'hello' || backend !== backendInfo().backend)
       throw new Error(`${reply} ${backend}`)
