@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { findHeaders, findNodeGyp } from './toolchain.js'
 
 /** Could not be built; `output` is what the tools said. */
@@ -82,7 +82,9 @@ async function run(
   cwd: string,
   onOutput: (text: string) => void,
 ): Promise<void> {
-  const child = spawn(file, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  // binding.gyp asks `node` where headers are: it must be found, at least as the last one.
+  const env = { ...process.env, PATH: [process.env.PATH, dirname(process.execPath)].join(delimiter) }
+  const child = spawn(file, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -96,7 +98,7 @@ async function run(
 
 /** What is missing, where the output says so. */
 function explain(output: string, how: string): string {
-  if (/find Python/i.test(output))
+  if (/Could not find any Python/i.test(output))
     return 'Python 3 was not found; node-gyp needs it (Debian: apt-get install python3)'
   if (/not found: make|spawn make ENOENT/i.test(output))
     return 'make was not found (Debian: apt-get install make g++)'
