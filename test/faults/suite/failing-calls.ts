@@ -30,6 +30,11 @@ function exchange(path: string): Promise<Buffer> {
   })
 }
 
+/** Behind what is preloaded already, such as a sanitizer that wants to be the first. */
+function preloads(library: string): string {
+  return [process.env.LD_PRELOAD, library].filter(Boolean).join(' ')
+}
+
 export function failingCalls(backend: Backend): void {
   it.each([3, 10, 31])(
     'n = %i: replies are a prefix, the server lives, and has everything back',
@@ -40,7 +45,7 @@ export function failingCalls(backend: Backend): void {
       const program = await startProgram(
         'server.mjs',
         { backend, options: {} },
-        { env: { ...process.env, LD_PRELOAD: library, FAIL_EVERY: String(every) } },
+        { env: { ...process.env, LD_PRELOAD: preloads(library), FAIL_EVERY: String(every) } },
       )
       const before = await program.ask<number>('descriptors')
       let whole = 0
