@@ -64,7 +64,7 @@ export class Terminal {
     const width = 24
     const done = Math.round(Math.min(1, share) * width)
     const bar = `${'█'.repeat(done)}${'░'.repeat(width - done)}`
-    const line = `${bar} ${text}`.slice(0, Math.max(20, (this.#err.columns ?? 80) - 1))
+    const line = `${bar} ${text}`.slice(0, Math.max(20, (this.#err.columns || 80) - 1))
     this.#err.write(`\r\x1b[2K${line}`)
     this.#progressShown = true
   }

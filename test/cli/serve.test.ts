@@ -19,14 +19,17 @@ async function served(handler: (folder: string) => string, flags: readonly strin
 const text = async (path: string, payload: string) => String(await request({ path }, payload))
 
 describe('framewire serve', () => {
-  test('answers requests, and on SIGTERM ends with 0 and takes its socket away', async () => {
-    const { process, path } = await served(echoHandler, ['--mode', '0640'])
-    expect(lstatSync(path).mode & 0o777).toBe(0o640)
-    expect(await text(path, 'hello')).toBe(`${process.pid} hello`)
-    process.child.kill('SIGTERM')
-    expect(await process.done).toMatchObject({ code: 0, stdout: '' })
-    expect(existsSync(path)).toBe(false)
-  })
+  test.each(['SIGTERM', 'SIGHUP'] as const)(
+    'answers requests, and on %s ends with 0 and takes its socket away',
+    async (signal) => {
+      const { process, path } = await served(echoHandler, ['--mode', '0640'])
+      expect(lstatSync(path).mode & 0o777).toBe(0o640)
+      expect(await text(path, 'hello')).toBe(`${process.pid} hello`)
+      process.child.kill(signal)
+      expect(await process.done).toMatchObject({ code: 0, stdout: '' })
+      expect(existsSync(path)).toBe(false)
+    },
+  )
 
   test('lets the request in hand finish before it ends, and tells the handler', async () => {
     const slow = (folder: string) =>
@@ -47,6 +50,19 @@ describe('framewire serve', () => {
     process.child.stdin?.write('go\n')
     expect(await reply).toBe('done')
     expect(await process.done).toMatchObject({ code: 0, stdout: expect.stringContaining('cleaned up') })
+  })
+
+  test('the second signal ends it at once, whatever is in hand', async () => {
+    const stuck = (folder: string) =>
+      file(folder, 'h.mjs', `export default () => { console.log('in hand'); return new Promise(() => {}) }`)
+    const { process, path } = await served(stuck, ['--drain-timeout', '1h'])
+    const reply = text(path, 'x').catch((error) => error.code)
+    await process.seen(/in hand/)
+    process.child.kill('SIGTERM')
+    await process.seen(/finishing what is in hand/)
+    process.child.kill('SIGTERM')
+    expect(await process.done).toMatchObject({ code: 1 })
+    expect(await reply).toBe('ERR_FRAME_CONNECTION_LOST')
   })
 
   test('--exchange once answers one frame and closes, and refuses what is late with the documented JSON', async () => {

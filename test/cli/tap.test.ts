@@ -1,6 +1,7 @@
 // `framewire tap` between a client and a server of this process.
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
 import { createServer as createNetServer, connect as netConnect, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { connect, createServer, encodeFrame, request } from 'framewire'
@@ -132,6 +133,25 @@ describe('framewire tap', () => {
     expect(taken).toBeLessThan(16 << 20)
     client.destroy()
     server.destroy()
+  })
+
+  test('a reset of a TCP connection reaches the other side as one', async () => {
+    const server = createNetServer()
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const to = `127.0.0.1:${(server.address() as AddressInfo).port}`
+    const tap = framewire(['tap', '--listen', '127.0.0.1:0', '--to', to])
+    const [, port] = await tap.seen(/listening on 127\.0\.0\.1:(\d+)/)
+    const accepted = once(server, 'connection').then(([socket]) => socket as Socket)
+    const client = netConnect(Number(port), '127.0.0.1')
+    client.write('half')
+    const socket = await accepted
+    await once(socket, 'data')
+    const failed = once(socket, 'error')
+    client.resetAndDestroy()
+    expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' })
+    await tap.seen(/closed/)
   })
 
   test('a client of a server that is not there is told so', async () => {

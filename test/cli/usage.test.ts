@@ -1,6 +1,8 @@
 // What the command says of itself, and how it refuses what it does not understand.
-import { describe, expect, test } from 'vitest'
-import { framewire, run } from './harness.js'
+import { join } from 'node:path'
+import { createServer } from 'framewire'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { framewire, MAIN, Process, run, temporaryFolder } from './harness.js'
 
 const COMMANDS = ['serve', 'send', 'tap', 'doctor', 'build-native']
 
@@ -52,5 +54,31 @@ describe('framewire', () => {
     const { code, stdout, stderr } = await run(args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toContain(text)
+  })
+})
+
+// util-linux's `script` runs a command on a terminal of its own.
+describe('on a terminal', () => {
+  const onTerminal = (args: readonly string[], env: NodeJS.ProcessEnv) =>
+    new Process('script', ['-qec', [process.execPath, MAIN, ...args].join(' '), '/dev/null'], {
+      env: { ...process.env, TERM: 'xterm', NO_COLOR: '', ...env },
+    }).done
+
+  test('colour is shown, and not with NO_COLOR', async () => {
+    expect((await onTerminal(['doctor'], {})).stdout).toContain('\x1b[1mBackend')
+    expect((await onTerminal(['doctor'], { NO_COLOR: '1' })).stdout).not.toContain('\x1b')
+  })
+
+  test('a load test shows its progress', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 's')
+    const server = createServer({
+      onRequest: (payload) => new Promise((resolve) => setTimeout(resolve, 20, payload)),
+    })
+    await server.listen(path)
+    onTestFinished(() => server.close({ timeout: 0 }))
+    const { stdout } = await onTerminal(['send', '--path', path, 'x', '--repeat', '30'], {})
+    expect(stdout).toMatch(/\d+ of 30, \d+\/s, \d+ s left/)
+    expect(stdout).toContain('30 replies')
   })
 })
