@@ -37,7 +37,7 @@ function project(name, registry) {
 }
 
 async function pack() {
-  if (!existsSync(join(root, PREBUILD))) await must(process.execPath, ['scripts/prebuild.mjs'], { cwd: root })
+  await must(process.execPath, ['scripts/prebuild.mjs', '--if-stale'], { cwd: root, timeout: 400_000 })
   const { stdout } = await must('npm', ['pack', '--json', '--pack-destination', folder], { cwd: root })
   // The build's own words come before the JSON.
   const packed = JSON.parse(stdout.slice(stdout.search(/^[[{]/m)))

@@ -200,11 +200,11 @@ ${lines.join('\n')}
 }
 
 try {
-  if (!existsSync(join(root, `prebuilds/${process.platform}-${process.arch}`))) {
-    const made = await program(process.execPath, ['scripts/prebuild.mjs'], { cwd: root, timeout: 400_000 })
-    if (!checks.check('a prebuild for this machine', made.code === 0, made.output))
-      process.exit(checks.close())
-  }
+  const made = await program(process.execPath, ['scripts/prebuild.mjs', '--if-stale'], {
+    cwd: root,
+    timeout: 400_000,
+  })
+  if (!checks.check('a prebuild for this machine', made.code === 0, made.output)) process.exit(checks.close())
   install()
   for (const name of NODES) await onNode(name)
   await onOthers()

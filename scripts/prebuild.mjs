@@ -2,9 +2,9 @@
 // system as a prebuild, with prebuildify, from a copy of the
 // sources, so that a checkout keeps the addon it runs on. Node-API, stripped, named after the package and its libc:
 // prebuilds/PLATFORM-ARCH/framewire.glibc.node. On Linux another architecture than this one's needs its cross compiler
-// (Debian: g++-aarch64-linux-gnu).
+// (Debian: g++-aarch64-linux-gnu). --if-stale: nothing is done when no source is newer than what is there.
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,24 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const prebuildify = createRequire(import.meta.url).resolve('prebuildify/bin.js')
 const CROSS = { arm64: 'aarch64-linux-gnu', x64: 'x86_64-linux-gnu' }
 
-const { values } = parseArgs({ options: { arch: { type: 'string', default: process.arch } } })
+const { values } = parseArgs({
+  options: {
+    arch: { type: 'string', default: process.arch },
+    'if-stale': { type: 'boolean', default: false },
+  },
+})
+
+/** Whether a source is newer than the prebuild that is there. */
+function isStale() {
+  const made = join(root, 'prebuilds', `${process.platform}-${values.arch}`)
+  if (!existsSync(made)) return true
+  const times = readdirSync(made).map((name) => statSync(join(made, name)).mtimeMs)
+  const sources = readdirSync(join(root, 'native'), { recursive: true }).map((name) => join('native', name))
+  const changed = ['binding.gyp', ...sources].map((name) => statSync(join(root, name)).mtimeMs)
+  return times.length === 0 || Math.max(...changed) > Math.min(...times)
+}
+
+if (values['if-stale'] && !isStale()) process.exit(0)
 const env = { ...process.env }
 const flags = []
 if (values.arch !== process.arch && process.platform === 'linux') {

@@ -11,12 +11,15 @@ try {
   run('./build-native.mjs', 'pipe')
   console.log('framewire: native addon compiled')
 } catch (error) {
-  const lines = `${error.stderr ?? error.message}`.trim().split('\n')
-  console.warn('framewire: the native addon was not compiled, the JS backend will be used')
-  console.warn(
-    lines
-      .filter((line) => /ERR!|error/i.test(line))
-      .slice(0, 8)
-      .join('\n'),
-  )
+  console.warn(`framewire: the native addon was not compiled (${why(`${error.stderr ?? error.message}`)});`)
+  console.warn('framewire: everything else works, on the JS backend. Later: npm run build:native')
+}
+
+/** What is missing, in a few words, where the output says so. */
+function why(output) {
+  if (/Could not find any Python|find Python.*could not be run/.test(output)) return 'no Python 3 was found'
+  if (/not found: make|make.*ENOENT/.test(output)) return 'no make was found'
+  if (/Error 127|Release\/obj.*Error \d/.test(output)) return 'the C++ compiler is missing or failed'
+  const lines = output.split('\n').filter((line) => /error/i.test(line))
+  return lines.at(0)?.trim() ?? 'node-gyp failed'
 }
