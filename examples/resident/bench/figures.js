@@ -2,7 +2,7 @@
 // Figures: what an exchange adds to a PHP page, pushes to a thousand browsers, tasks accepted. Prints a Markdown table.
 import { randomUUID } from 'node:crypto'
 import { Agent, get } from 'node:http'
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { request } from 'framewire'
 import { build } from 'hdr-histogram-js'
@@ -109,6 +109,7 @@ async function tasksAccepted(how) {
   return rate
 }
 
+const load = loadavg()[0].toFixed(1)
 const nats = { nats: true, residents: 2 }
 const whole = (number) => Math.round(number).toLocaleString('en')
 const rows = []
@@ -129,6 +130,6 @@ for (const [name, how] of [
   ])
   rows.push([`tasks accepted, ${name}`, `${whole(await tasksAccepted(how))}/s`])
 }
-console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0].model}\n`)
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0].model}, load before ${load}\n`)
 console.log('| what | figure |\n|---|---|')
 for (const row of rows) console.log(`| ${row.join(' | ')} |`)

@@ -1,8 +1,7 @@
 // The page in two real browsers: Chromium, nginx, php-fpm and the resident process together.
 import assert from 'node:assert/strict'
-import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
 import { program } from '../launcher/programs.js'
 import { freePort } from '../launcher/ready.js'
@@ -10,7 +9,8 @@ import { Stage } from '../launcher/stage.js'
 import { ask, askUntil } from './support/ask.js'
 import { Cable } from './support/cable.js'
 
-const shots = fileURLToPath(new URL('../screenshots/', import.meta.url))
+/** `SCREENSHOTS=screenshots npm test` renews the README's. */
+const shots = process.env.SCREENSHOTS
 
 let stage
 let cable
@@ -32,6 +32,10 @@ async function logIn(name, url) {
 const connected = (page) => page.locator('#connection[data-state="connected"]').waitFor()
 const messages = (page) => page.locator('#messages li').allTextContents()
 
+async function shoot(page, name) {
+  if (shots) await page.screenshot({ path: join(shots, `${name}.png`) })
+}
+
 async function say(page, to, text) {
   await page.getByLabel('To', { exact: true }).fill(to)
   await page.getByLabel('Text', { exact: true }).fill(text)
@@ -40,7 +44,6 @@ async function say(page, to, text) {
 }
 
 before(async () => {
-  await mkdir(shots, { recursive: true })
   const port = await freePort()
   cable = new Cable(port)
   await cable.plug()
@@ -70,7 +73,7 @@ test('two browsers follow a task and talk, and miss nothing when the connection 
       const early = await bar.evaluate(({ value }) => value)
       await page.waitForFunction((value) => document.querySelector('#tasks progress').value > value, early)
     }
-    await anna.screenshot({ path: `${shots}task.png` })
+    await shoot(anna, 'task')
     for (const page of [anna, alsoAnna])
       await page.locator('#tasks li', { hasText: '8,444,396 up to 150,000,000' }).waitFor()
     assert.equal(await bob.locator('#tasks li').count(), 0)
@@ -90,14 +93,14 @@ test('two browsers follow a task and talk, and miss nothing when the connection 
     cable.cut()
     await anna.locator('#connection:not([data-state="connected"])').waitFor()
     for (const text of ['one', 'two', 'three']) await say(bob, 'anna', text)
-    await anna.screenshot({ path: `${shots}cut.png` })
+    await shoot(anna, 'cut')
     assert.equal((await messages(anna)).length, 2)
     cable.mend()
     await connected(anna)
     await anna.locator('#messages li', { hasText: 'bob: three' }).waitFor()
     const heard = (await messages(anna)).filter((text) => text.startsWith('bob')).reverse()
     assert.deepEqual(heard, ['bob: lunch?', 'bob: one', 'bob: two', 'bob: three'])
-    await anna.screenshot({ path: `${shots}resumed.png` })
+    await shoot(anna, 'resumed')
   })
 
   await t.test(
@@ -110,7 +113,6 @@ test('two browsers follow a task and talk, and miss nothing when the connection 
       await bob.locator('#connection:not([data-state="connected"])').waitFor()
       await connected(bob)
       await bob.locator('#tasks li', { hasText: '3,001,134 up to 50,000,000' }).waitFor()
-      await bob.screenshot({ path: `${shots}killed.png` })
     },
   )
 
