@@ -225,6 +225,7 @@ async function serveWithWorkers({ plan, target, log, status, ends, workers }: Ru
     if (signalled !== undefined) {
       // What it was about to say is no longer of interest.
       started.catch(() => undefined)
+      log.event('draining', `${signalled}: not started yet`, { signal: signalled })
       return
     }
     const { address } = socket
@@ -253,8 +254,8 @@ async function serveWithWorkers({ plan, target, log, status, ends, workers }: Ru
     })
   } finally {
     await stop()
+    log.event('stopped', 'stopped')
   }
-  log.event('stopped', 'stopped')
 }
 
 async function withStatus(
