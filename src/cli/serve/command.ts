@@ -191,7 +191,7 @@ async function serveHere({ plan, target, log, status, ends }: Run): Promise<void
   const service = await Service.start(plan, target as ListenOptions, onProblem)
   const { address, backend } = service
   // Without workers there is nobody to hand over to: as SIGTERM.
-  const hangUp = new Promise<NodeJS.Signals>((resolve) => process.once('SIGHUP', resolve))
+  const hangUp = new Promise<NodeJS.Signals>((resolve) => process.on('SIGHUP', resolve))
   try {
     await withStatus(status, { address, restarts: 0, stats: async () => [service.stats()] }, async () => {
       const where = addressText('fd' in target ? target : address)
@@ -211,51 +211,53 @@ async function serveHere({ plan, target, log, status, ends }: Run): Promise<void
   setImmediate(() => process.exit(EXIT.OK))
 }
 
-async function serveWithWorkers({ plan, target, log, status, ends, workers }: Run): Promise<void> {
+async function serveWithWorkers(run: Run): Promise<void> {
+  const { plan, target, log, workers } = run
   const socket = await SharedSocket.bind(target)
   const supervisor = new Supervisor(plan, socket, workers, log)
-  const stop = async () => {
+  try {
+    await supervise(run, supervisor, socket.address)
+  } finally {
     await socket.unpublish()
     await supervisor.stop()
     await socket.close()
   }
-  try {
-    const started = supervisor.start()
-    const signalled = await Promise.race([started, ends])
-    if (signalled !== undefined) {
-      // What it was about to say is no longer of interest.
-      started.catch(() => undefined)
-      log.event('draining', `${signalled}: not started yet`, { signal: signalled })
-      return
-    }
-    const { address } = socket
-    const source: StatusSource = {
-      address,
-      get restarts() {
-        return supervisor.restarts
-      },
-      stats: () => supervisor.stats(),
-    }
-    await withStatus(status, source, async () => {
-      const onHangUp = () => {
-        log.event('reloading', 'SIGHUP: replacing the workers one by one')
-        void supervisor.reload()
-      }
-      process.on('SIGHUP', onHangUp)
-      const where = addressText(address)
-      log.event('listening', `listening on ${where} with ${workers} workers`, {
-        address: where,
-        workers,
-        pid: process.pid,
-      })
-      const signal = await ends
-      process.off('SIGHUP', onHangUp)
-      log.event('draining', `${signal}: draining the workers`, { signal })
-    })
-  } finally {
-    await stop()
-    log.event('stopped', 'stopped')
+  log.event('stopped', 'stopped')
+}
+
+async function supervise(run: Run, supervisor: Supervisor, address: object): Promise<void> {
+  const { log, status, ends, workers } = run
+  let serving = false
+  // Listened to from the first moment to the last: a hang-up at the wrong one must not end the process.
+  process.on('SIGHUP', () => {
+    if (!serving) return
+    log.event('reloading', 'SIGHUP: replacing the workers one by one')
+    void supervisor.reload()
+  })
+  const started = supervisor.start()
+  const signalled = await Promise.race([started, ends])
+  if (signalled !== undefined) {
+    // What it was about to say is no longer of interest.
+    started.catch(() => undefined)
+    log.event('draining', `${signalled}: not started yet`, { signal: signalled })
+    return
   }
+  const source: StatusSource = {
+    address,
+    get restarts() {
+      return supervisor.restarts
+    },
+    stats: () => supervisor.stats(),
+  }
+  await withStatus(status, source, async () => {
+    const where = addressText(address)
+    const fields = { address: where, workers, pid: process.pid }
+    log.event('listening', `listening on ${where} with ${workers} workers`, fields)
+    serving = true
+    const signal = await ends
+    serving = false
+    log.event('draining', `${signal}: draining the workers`, { signal })
+  })
 }
 
 async function withStatus(
