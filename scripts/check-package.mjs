@@ -3,12 +3,14 @@
 // happens. Needs `npm run prebuilds` to have run (it does that when there is none). Bounded in time; the last line counts.
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Checks } from './lib/checks.mjs'
 import { startRegistry } from './lib/registry.mjs'
 import { program, root, tool } from './lib/tools.mjs'
 
 const PREBUILD = `prebuilds/${process.platform}-${process.arch}`
+/** The tarball with this machine's prebuild and the one for arm64. */
+const BUDGET_KIB = 640
 const checks = new Checks()
 const folder = mkdtempSync(join(tmpdir(), 'framewire-package-'))
 /** npm sets these for whatever it runs; the package managers here are to know nothing of that. */
@@ -50,6 +52,8 @@ async function lint(tarball) {
   const publint = await program(bin('publint'), ['run', tarball, '--strict'], { env })
   checks.check('publint finds nothing', publint.code === 0, publint.output)
   // framewire/codec has no file where Node 10 would look for it; nothing that runs this package looks there.
+  const knip = await program(process.execPath, [await tool('knip'), '--no-progress'], { cwd: root, env })
+  checks.check('knip finds nothing that is left over', knip.code === 0, knip.output)
   const attw = await program(bin('attw'), [tarball, '--profile', 'node16', '--no-emoji'], { env })
   checks.check('are-the-types-wrong finds nothing', attw.code === 0, attw.output)
 }
@@ -172,7 +176,11 @@ function headers() {
 let registry
 try {
   const tarball = await pack()
-  console.log(`${tarball.file.split('/').at(-1)}: ${Math.round(tarball.size / 1024)} KiB`)
+  const kib = Math.round(tarball.size / 1024)
+  checks.check(
+    `${basename(tarball.file)} is within its budget: ${kib} of ${BUDGET_KIB} KiB`,
+    kib <= BUDGET_KIB,
+  )
   await lint(tarball.file)
   registry = await startRegistry(join(folder, 'registry'))
   await publish(tarball.file, registry)

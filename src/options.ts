@@ -85,11 +85,11 @@ export const CLIENT_DEFAULTS: ChannelDefaults = Object.freeze({
   headerFromAccept: false,
 })
 
-export const DEFAULT_MEMORY_BUDGET = 256 * 1024 * 1024
-export const DEFAULT_HIGH_WATER_MARK = 256 * 1024
+const DEFAULT_MEMORY_BUDGET = 256 * 1024 * 1024
+const DEFAULT_HIGH_WATER_MARK = 256 * 1024
 
 /** What a timer takes: 2^31 - 1 ms, almost 25 days. */
-export const MAX_MS = 2 ** 31 - 1
+const MAX_MS = 2 ** 31 - 1
 
 /**
  * Validates what is given and fills in what is not.
@@ -135,7 +135,7 @@ export function msOption(name: string, value: number | undefined, fallback: numb
 }
 
 /** A size that is at least 1; Infinity is no limit. */
-export function bytesOption(name: string, value: number | undefined, fallback: number): number {
+function bytesOption(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
   if (value !== Infinity && (!Number.isSafeInteger(value) || value < 1)) {
     throw optionError(name, 'a whole number of bytes from 1 on, or Infinity', value)
@@ -158,7 +158,7 @@ export function countOption(
   return value
 }
 
-export function booleanOption(name: string, value: boolean | undefined, fallback: boolean): boolean {
+function booleanOption(name: string, value: boolean | undefined, fallback: boolean): boolean {
   if (value === undefined) return fallback
   if (typeof value !== 'boolean') throw optionError(name, 'a boolean', value)
   return value

@@ -13,7 +13,7 @@ import { toDuplex, toWeb, type WebStreams } from './streams.js'
 import type { ConnectionInit, ConnectionStats } from './types.js'
 
 /** Default of `close({ timeout })`, ms. */
-export const CLOSE_TIMEOUT_MS = 5000
+const CLOSE_TIMEOUT_MS = 5000
 
 /**
  * Frames in both directions over one stream connection, for one consumer: `on('frame')`, `for await`, {@link onBatch},

@@ -11,7 +11,7 @@ export const ACCEPTED = '{"res":"ok","msg":"长度相同"}'
 export const HEADER_MISSING = '{"res":"fail","msg":"长度有误"}'
 
 /** The body is shorter than its header says. */
-export const BODY_SHORT = '{"res":"fail","msg":"长度不相等"}'
+const BODY_SHORT = '{"res":"fail","msg":"长度不相等"}'
 
 export function refusal(error: FrameError): string {
   switch (error.code) {

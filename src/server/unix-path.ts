@@ -301,7 +301,7 @@ function codeOf(error: unknown): string | undefined {
 }
 
 /** `EADDRINUSE`, as `net` reports it. */
-export function addressInUse(path: string): Error {
+function addressInUse(path: string): Error {
   return systemError('EADDRINUSE', -constants.errno.EADDRINUSE, path)
 }
 

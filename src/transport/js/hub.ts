@@ -5,7 +5,7 @@ import { Deadlines } from './deadlines.js'
 import { OutSlab } from './out-slab.js'
 
 /** Size of the out slab: large enough that a write is worth its system call, small enough for the cache. */
-export const OUT_SLAB_BYTES = 256 * 1024
+const OUT_SLAB_BYTES = 256 * 1024
 
 /** Most frames of one batch, so that a chunk of empty frames does not become one endless callback. */
 const BATCH_ROWS = 4096

@@ -154,7 +154,7 @@ export function trace(connection: Connection<Buffer, Bytes>, options: { consume?
   return events
 }
 
-export function short(payload: Uint8Array): string {
+function short(payload: Uint8Array): string {
   return payload.length <= 16 ? Buffer.from(payload).toString() : `${payload.length} bytes`
 }
 
