@@ -13,7 +13,7 @@ export class NatsBus {
   #subscriptions = []
   #consumer
 
-  /** @param {object} broker  @param {import('../push/hub.js').Hub} hub  @param {{node: string, onError: Function}} options */
+  /** @param {object} broker  @param {import('../push/hub.js').Hub} hub  @param {{node: string, onError: (error: Error) => void}} options */
   constructor(broker, hub, { node, onError }) {
     this.broker = broker
     this.hub = hub

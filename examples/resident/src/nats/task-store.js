@@ -13,7 +13,8 @@ const KEEP_FINISHED = 24 * 3600_000
 
 export class NatsTasks {
   #closing = new AbortController()
-  /** @type {Map<string, {message: import('./queued.js').Queued, record: object, revision: number}>} */
+  /** @type {Map<string, {message: import('./queued.js').Queued, record: object, revision: number,
+   *   changing: Promise<void>}>} */
   #held = new Map()
   #timers = []
   onEnd = async (_task) => {}
@@ -79,7 +80,7 @@ export class NatsTasks {
     const begun = { ...record, state: 'running', attempts: record.attempts + 1 }
     const next = await this.index.write(begun, revision)
     if (next === 0) return void message.nak(50)
-    this.#held.set(task.id, { message, record: begun, revision: next })
+    this.#held.set(task.id, { message, record: begun, revision: next, changing: Promise.resolve() })
     return { ...task, ...begun }
   }
 
@@ -110,10 +111,13 @@ export class NatsTasks {
   async progress(task, value) {
     const held = this.#held.get(task.id)
     if (!held) return
-    held.changing = (held.changing ?? Promise.resolve()).then(async () => {
-      held.record = { ...held.record, progress: value }
-      held.revision = (await this.index.write(held.record, held.revision)) || held.revision
-    })
+    // One write after the other, each from the revision the one before has made. A report that is lost is no failure.
+    held.changing = held.changing
+      .then(async () => {
+        held.record = { ...held.record, progress: value }
+        held.revision = (await this.index.write(held.record, held.revision)) || held.revision
+      })
+      .catch(this.onError)
     await held.changing
   }
 
