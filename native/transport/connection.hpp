@@ -168,7 +168,7 @@ private:
   bool lingering_ : 1;  // waiting for the peer's end, reading into nowhere
   bool closed_ : 1;
   FaultCode planned_ = FaultCode::none; // why no memory was given for the read under way
-  uint32_t last_large_ = 0; // wire size of the last frame if it was a large one, else 0
+  uint32_t last_large_ = 0;             // wire size of the last frame if it was a large one, else 0
   uint32_t linger_ms_ = 0;
   size_t accounted_ = 0;
   Reassembly reassembly_;
