@@ -1,0 +1,99 @@
+// Every n-th system call and every n-th allocation fails. What comes back is a prefix of what was sent, those
+// who are not hit are served, and everything is given back.
+#include "echo.hpp"
+#include <csignal>
+#include <doctest/doctest.h>
+
+using namespace framewire;
+using namespace framewire::test;
+
+namespace {
+
+// Codes that a failing system can lead to; nothing else may be told of a peer that does as it should.
+bool is_documented(FaultCode code) {
+  return code == FaultCode::lost || code == FaultCode::out_of_memory || code == FaultCode::memory_budget ||
+         code == FaultCode::truncated;
+}
+
+struct Result {
+  size_t whole = 0, cut = 0, wrong = 0, failures = 0, undocumented = 0, live = 0;
+};
+
+Result serve_under(unsigned every_call, unsigned every_allocation, int count) {
+  const std::vector<uint8_t> stream = mixed_stream();
+  Folder folder;
+  Result result;
+  EchoHub hub;
+  REQUIRE(hub.initialised == 0);
+  REQUIRE(hub.listen(folder.path()) == 0);
+  Failing::arm(every_call, every_allocation);
+  for (int i = 0; i < count; i++) {
+    RawPeer peer(folder.path());
+    REQUIRE(peer.connected);
+    peer.to_write = stream;
+    // After accepting failed, the listener rests for a tenth of a second; more than that is a peer forgotten.
+    const uint64_t limit = uv_hrtime() + 5'000'000'000u;
+    while (!peer.over && peer.received.size() < stream.size() && uv_hrtime() < limit) {
+      hub.step();
+      if (!peer.step()) usleep(50);
+    }
+    bool is_prefix = peer.received.size() <= stream.size() &&
+                     std::equal(peer.received.begin(), peer.received.end(), stream.begin());
+    if (!is_prefix || uv_hrtime() >= limit)
+      result.wrong++;
+    else if (peer.received.size() == stream.size())
+      result.whole++;
+    else
+      result.cut++;
+  }
+  result.failures = Failing::failures();
+  Failing::disarm();
+  for (auto &[code, times] : hub.faults)
+    if (!is_documented(code)) result.undocumented += times;
+  const uint64_t limit = uv_hrtime() + 5'000'000'000u;
+  while (hub.hub().live_connections() > 0 && uv_hrtime() < limit) hub.step();
+  CHECK(hub.hub().live_connections() == 0);
+  CHECK(hub.config->budget.held == 0);
+  result.live = hub.large.live;
+  return result;
+}
+
+void check(const Result &result, size_t count) {
+  CHECK(result.wrong == 0);
+  CHECK(result.undocumented == 0);
+  CHECK(result.whole + result.cut == count);
+  CHECK(result.failures > 0);
+  CHECK(result.live == 0);
+}
+
+} // namespace
+
+TEST_CASE("22. every n-th system call fails: replies are a prefix, and descriptors are given back") {
+  std::signal(SIGPIPE, SIG_IGN);
+  const size_t before = open_descriptors();
+  for (unsigned every = 1; every <= 12; every++) {
+    CAPTURE(every);
+    check(serve_under(every, 0, every == 1 ? 4 : 12), every == 1 ? 4 : 12);
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("22. every n-th allocation fails: replies are a prefix, and nothing leaks") {
+  const size_t before = open_descriptors();
+  for (unsigned every = 1; every <= 12; every++) {
+    CAPTURE(every);
+    check(serve_under(0, every, 12), 12);
+  }
+  CHECK(open_descriptors() == before);
+}
+
+TEST_CASE("22. both at once, and others are served in between") {
+  size_t whole = 0;
+  for (unsigned seed = 0; seed < 12; seed++) {
+    CAPTURE(seed);
+    const Result result = serve_under(13 + seed, 7 + seed, 12);
+    check(result, 12);
+    whole += result.whole;
+  }
+  CHECK(whole > 12);
+}

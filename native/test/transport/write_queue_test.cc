@@ -1,0 +1,158 @@
+// The write queue against a plain vector of bytes, and memory that goes away under it.
+#include "../../transport/write_queue.hpp"
+#include <cstring>
+#include <doctest/doctest.h>
+#include <random>
+#include <vector>
+
+using namespace framewire;
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+struct Memory {
+  Bytes bytes;
+  size_t left;
+  int alive = 0;
+};
+
+class Lent final : public HeldPayload {
+public:
+  explicit Lent(Memory &memory) : memory_(memory) { memory_.alive++; }
+  ~Lent() override { memory_.alive--; }
+  const uint8_t *bytes(size_t size) noexcept override {
+    return memory_.left >= size ? memory_.bytes.data() : nullptr;
+  }
+
+private:
+  Memory &memory_;
+};
+
+Bytes gathered(WriteQueue &queue, size_t room, bool &lost) {
+  std::vector<uv_buf_t> bufs(room);
+  size_t count = queue.gather(bufs.data(), room, lost);
+  Bytes out;
+  for (size_t i = 0; i < count; i++) out.insert(out.end(), bufs[i].base, bufs[i].base + bufs[i].len);
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("what is appended comes out in order, however it is taken") {
+  std::mt19937 random(7);
+  WriteQueue queue;
+  Bytes expected;
+  std::vector<std::unique_ptr<Memory>> memories;
+  uint8_t next = 0;
+  for (int round = 0; round < 3000; round++) {
+    switch (random() % 4) {
+    case 0: {
+      Bytes bytes(random() % 3 == 0 ? random() % 40'000 : random() % 50);
+      for (uint8_t &byte : bytes) byte = next++;
+      REQUIRE(queue.append(bytes.data(), bytes.size(), 1));
+      expected.insert(expected.end(), bytes.begin(), bytes.end());
+      break;
+    }
+    case 1: {
+      memories.push_back(std::make_unique<Memory>());
+      Memory &memory = *memories.back();
+      memory.bytes.resize(1 + random() % 60'000);
+      memory.left = memory.bytes.size();
+      for (uint8_t &byte : memory.bytes) byte = next++;
+      size_t offset = random() % memory.bytes.size();
+      REQUIRE(queue.append_held(std::make_unique<Lent>(memory), offset, memory.bytes.size(), 1));
+      expected.insert(expected.end(), memory.bytes.begin() + static_cast<long>(offset), memory.bytes.end());
+      break;
+    }
+    case 2: {
+      bool lost = true;
+      Bytes front = gathered(queue, 1 + random() % 10, lost);
+      CHECK(!lost);
+      REQUIRE(front.size() <= expected.size());
+      REQUIRE(std::memcmp(front.data(), expected.data(), front.size()) == 0);
+      size_t taken = front.empty() ? 0 : random() % (front.size() + 1);
+      queue.consume(taken);
+      expected.erase(expected.begin(), expected.begin() + static_cast<long>(taken));
+      break;
+    }
+    case 3: {
+      if (queue.empty()) break;
+      uv_buf_t buf;
+      bool lost = true;
+      REQUIRE(queue.front(buf, lost));
+      REQUIRE(buf.len <= expected.size());
+      REQUIRE(std::memcmp(buf.base, expected.data(), buf.len) == 0);
+      queue.consume(buf.len);
+      expected.erase(expected.begin(), expected.begin() + static_cast<long>(buf.len));
+      break;
+    }
+    }
+    REQUIRE(queue.size() == expected.size());
+  }
+  queue.clear();
+  CHECK(queue.empty());
+  for (auto &memory : memories) CHECK(memory->alive == 0);
+}
+
+TEST_CASE("lent memory that is gone is told of, and what is in front of it still comes out") {
+  Memory memory{Bytes(50'000, 7), 50'000};
+  WriteQueue queue;
+  REQUIRE(queue.append("front", 5, 1));
+  REQUIRE(queue.append_held(std::make_unique<Lent>(memory), 0, 50'000, 1));
+  memory.left = 10;
+  bool lost = false;
+  CHECK(gathered(queue, 8, lost).size() == 5);
+  CHECK(lost);
+  queue.consume(5);
+  uv_buf_t buf;
+  CHECK(!queue.front(buf, lost));
+  CHECK(lost);
+  queue.clear();
+  CHECK(memory.alive == 0);
+}
+
+TEST_CASE("lent memory that stays is copied a piece at a time for a write request") {
+  Memory memory{Bytes(50'000), 50'000};
+  for (size_t i = 0; i < memory.bytes.size(); i++) memory.bytes[i] = static_cast<uint8_t>(i * 13);
+  WriteQueue queue;
+  REQUIRE(queue.append_held(std::make_unique<Lent>(memory), 100, 50'000, 1));
+  Bytes out;
+  while (!queue.empty()) {
+    uv_buf_t buf;
+    bool lost = true;
+    REQUIRE(queue.front(buf, lost));
+    out.insert(out.end(), buf.base, buf.base + buf.len);
+    queue.consume(buf.len);
+  }
+  CHECK(std::equal(out.begin(), out.end(), memory.bytes.begin() + 100, memory.bytes.end()));
+  CHECK(memory.alive == 0);
+}
+
+TEST_CASE("truncate keeps the piece that a request is using, and nothing else") {
+  Memory memory{Bytes(5000, 1), 5000};
+  WriteQueue queue;
+  Bytes first(20'000, 3);
+  REQUIRE(queue.append(first.data(), first.size(), 1));
+  REQUIRE(queue.append_held(std::make_unique<Lent>(memory), 0, 5000, 1));
+  REQUIRE(queue.append(first.data(), first.size(), 1));
+  uv_buf_t buf;
+  bool lost = false;
+  REQUIRE(queue.front(buf, lost));
+  queue.truncate(buf.len);
+  CHECK(memory.alive == 0);
+  CHECK(queue.size() == buf.len);
+  CHECK(buf.base[0] == 3);
+  queue.truncate(0);
+  CHECK(queue.empty());
+}
+
+TEST_CASE("the oldest byte tells when it was queued") {
+  WriteQueue queue;
+  Bytes large(30'000, 1);
+  REQUIRE(queue.append(large.data(), large.size(), 5));
+  REQUIRE(queue.append(large.data(), large.size(), 9));
+  CHECK(queue.oldest() == 5);
+  queue.consume(30'000);
+  CHECK(queue.oldest() == 9);
+}
