@@ -49,20 +49,17 @@ async function serve({ backend, path }) {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc')
   let paused = 0
-  const server = createServer(
-    { backend, writeTimeout: 5000, headerTimeout: 5000, bodyTimeout: 5000 },
-    (connection) => {
-      let count = 0
-      connection.on('frame', (payload) => {
-        connection.send(payload)
-        // Every now and then it does not listen for a while.
-        if (++count % 97 !== 0) return
-        paused++
-        connection.pause()
-        setTimeout(() => connection.resume(), 20)
-      })
-    },
-  )
+  const server = createServer({ backend, writeTimeout: 60_000 }, (connection) => {
+    let count = 0
+    connection.on('frame', (payload) => {
+      connection.send(payload)
+      // Every now and then it does not listen for a while.
+      if (++count % 97 !== 0) return
+      paused++
+      connection.pause()
+      setTimeout(() => connection.resume(), 20)
+    })
+  })
   process.on('message', (question) => {
     if (question === 'stop') {
       void server.close({ timeout: 1000 }).then(() => process.exit())

@@ -140,11 +140,11 @@ TEST_CASE("memory is never ahead of the bytes received, whatever is declared") {
   }
 }
 
-TEST_CASE("a header that declares the limit and nothing behind it costs 64 bytes") {
+TEST_CASE("a header that declares the limit and nothing behind it costs at most 64 bytes") {
   Feed feed(FrameFormat(), 16 << 20, 1 << 19);
   feed.push({1, 0, 0, 0});
   CHECK(feed.reassembly().header_whole());
-  CHECK(feed.reassembly().reserved() == 64);
+  CHECK(feed.reassembly().reserved() <= 64);
   CHECK(feed.large.calls == 0);
 }
 

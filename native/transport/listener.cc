@@ -1,5 +1,6 @@
 #include "listener.hpp"
 #include "connection.hpp"
+#include <initializer_list>
 #include <new>
 
 namespace framewire {
@@ -62,7 +63,6 @@ int Listener::watch(bool is_tcp) noexcept {
   if (status < 0) return status;
   retry_.data = this;
   has_retry_ = true;
-  uv_unref(reinterpret_cast<uv_handle_t *>(&retry_));
   status = uv_poll_init_socket(hub_.loop(), &handle_.poll, fd_);
   if (status < 0) return status;
   handle_.handle.data = this;
@@ -202,10 +202,15 @@ void Listener::told_closed() noexcept {
 
 void Listener::reference(bool on) noexcept {
   if (!started_ || closing_) return;
-  if (on)
-    uv_ref(&handle_.handle);
-  else
-    uv_unref(&handle_.handle);
+  // While it rests only the timer is active, and keeps the loop alive in its stead.
+  auto *retry = has_retry_ ? reinterpret_cast<uv_handle_t *>(&retry_) : nullptr;
+  for (uv_handle_t *handle : {&handle_.handle, retry}) {
+    if (handle == nullptr) continue;
+    if (on)
+      uv_ref(handle);
+    else
+      uv_unref(handle);
+  }
 }
 
 void Listener::connection_gone() noexcept {
