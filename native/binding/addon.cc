@@ -172,7 +172,7 @@ Napi::Value connect_with(const Napi::CallbackInfo &info, bool is_tcp, Connect co
   if (!read_uint(info.Env(), info[0], "config", UINT32_MAX, id)) return undefined(info);
   ChannelConfig *config = state.config(static_cast<uint32_t>(id));
   if (state.hub() == nullptr || config == nullptr) return number(info, UV_EINVAL);
-  Connection *made = Connection::create(*state.hub(), *config, nullptr, is_tcp);
+  Connection *made = Connection::create(*state.hub(), *config, is_tcp);
   if (made == nullptr) return number(info, UV_ENOMEM);
   int status = connect(*made);
   if (status == 0) return number(info, made->slot());

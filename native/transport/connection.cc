@@ -18,8 +18,8 @@ Fault exhausted_fault = [] {
 }();
 } // namespace
 
-Connection *Connection::create(Hub &hub, ChannelConfig &config, Listener *listener, bool is_tcp) noexcept {
-  auto *connection = new (std::nothrow) Connection(hub, config, listener, is_tcp);
+Connection *Connection::create(Hub &hub, ChannelConfig &config, bool is_tcp) noexcept {
+  auto *connection = new (std::nothrow) Connection(hub, config, is_tcp);
   if (connection == nullptr) return nullptr;
   connection->slot_ = hub.take_slot(connection);
   if (connection->slot_ == UINT32_MAX) {
@@ -31,15 +31,14 @@ Connection *Connection::create(Hub &hub, ChannelConfig &config, Listener *listen
   memory.written[connection->slot_] = 0;
   memory.received[connection->slot_] = 0;
   memory.marks[connection->slot_] = 0;
-  memory.owners[connection->slot_] = listener != nullptr ? listener->number() : 0;
+  memory.owners[connection->slot_] = config.listener != nullptr ? config.listener->number() : 0;
   return connection;
 }
 
-Connection::Connection(Hub &hub, ChannelConfig &config, Listener *listener, bool is_tcp) noexcept
-    : hub_(hub), config_(config), listener_(listener), is_tcp_(is_tcp), open_(false), adopted_(false),
-      connecting_(false), reading_(false), paused_(false), own_target_(false), first_seen_(false),
-      framed_(false), ended_(false), ending_(false), shut_(false), closing_(false), lingering_(false),
-      closed_(false) {
+Connection::Connection(Hub &hub, ChannelConfig &config, bool is_tcp) noexcept
+    : hub_(hub), config_(config), is_tcp_(is_tcp), open_(false), adopted_(false), settling_(false),
+      connecting_(false), paused_(false), own_target_(false), first_seen_(false), framed_(false),
+      ended_(false), ending_(false), shut_(false), closing_(false), lingering_(false), closed_(false) {
   read_deadline_.owner = this;
 }
 
@@ -56,7 +55,7 @@ void Connection::drop_memory() noexcept {
     large_head_ = next;
   }
   reassembly_.reset(limits());
-  if (backlog_ != nullptr) backlog_->queue.truncate(backlog_->in_flight);
+  if (backlog_ != nullptr) backlog_->queue.clear();
 }
 
 void Connection::destroy_closed(Connection *connection) noexcept {
@@ -83,27 +82,13 @@ void Connection::start_accepted(uv_os_sock_t fd, bool hold) noexcept {
   paused_ = hold;
   if (is_tcp_) platform::set_tcp_options(fd, config_.no_delay, config_.keep_alive);
   arm_first();
-  if (!hold) read_bare();
-  hub_.settle_later(this);
-}
-
-int Connection::init_stream() noexcept {
-  handle_.handle.data = this;
-  int status = is_tcp_ ? uv_tcp_init(hub_.loop(), &handle_.tcp) : uv_pipe_init(hub_.loop(), &handle_.pipe, 0);
-  handle_.handle.data = this;
-  adopted_ = status == 0;
-  return status;
-}
-
-void Connection::start_stream(bool hold) noexcept {
-  open_ = true;
-  paused_ = hold;
-  if (is_tcp_) {
-    uv_tcp_nodelay(&handle_.tcp, config_.no_delay ? 1 : 0);
-    if (config_.keep_alive) uv_tcp_keepalive(&handle_.tcp, 1, 60);
+  // What a client sends with its connect is often there already.
+  if (!hold) {
+    read_once();
+    hub_.make_room();
   }
-  arm_first();
-  start_reading();
+  settling_ = true;
+  hub_.settle_later(this);
 }
 
 void Connection::arm_first() noexcept {
@@ -118,75 +103,80 @@ void Connection::arm_first() noexcept {
 
 bool Connection::adopt() noexcept {
   if (adopted_) return true;
-  int status = init_stream();
-  if (status == 0)
-    status =
-        is_tcp_ ? uv_tcp_open(&handle_.tcp, fd_) : uv_pipe_open(&handle_.pipe, static_cast<uv_file>(fd_));
-  if (status == 0) return true;
-  fail(FaultCode::lost, true, status);
-  return false;
+  poll_.data = this;
+  int status = uv_poll_init_socket(hub_.loop(), &poll_, fd_);
+  adopted_ = status == 0;
+  if (!adopted_) fail(FaultCode::lost, true, status);
+  return adopted_;
 }
 
 void Connection::settle() noexcept {
-  settling = false;
-  if (!open_ || closed_ || !adopt()) return;
-  if (!paused_ || lingering_) start_reading();
+  settling_ = false;
+  if (closed_ || !(open_ || connecting_) || !adopt()) return;
+  watch();
+}
+
+void Connection::watch() noexcept {
+  if (!adopted_ || closed_ || !(open_ || connecting_)) return;
+  int wanted = 0;
+  if (reads() || (lingering_ && !ended_)) wanted |= UV_READABLE;
+  if (connecting_ || (backlog_ != nullptr && !backlog_->queue.empty())) wanted |= UV_WRITABLE;
+  if (wanted == watched_) return;
+  watched_ = static_cast<uint8_t>(wanted);
+  int status = wanted == 0 ? uv_poll_stop(&poll_) : uv_poll_start(&poll_, wanted, on_poll);
+  if (status < 0) fail(FaultCode::lost, true, status);
+}
+
+void Connection::on_poll(uv_poll_t *poll, int status, int events) {
+  auto *self = static_cast<Connection *>(poll->data);
+  // libuv reports an error on the socket without its name, and has stopped watching; reading or writing names
+  // it.
+  bool broken = status < 0;
+  if (broken) self->watched_ = 0;
+  if (self->connecting_) return self->finish_connect();
+  bool readable = broken || (events & UV_READABLE) != 0;
+  if (readable && self->lingering_)
+    self->discard();
+  else if (readable && self->reads())
+    self->read_ready();
+  if (!self->open_) return;
+  bool waiting = self->backlog_ != nullptr && !self->backlog_->queue.empty();
+  if (waiting && (broken || (events & UV_WRITABLE) != 0)) self->pump();
+  if (!broken || !self->open_) return;
+  int error = platform::take_error(self->fd_);
+  if (error < 0)
+    self->fail(FaultCode::lost, true, error);
+  else
+    self->watch();
 }
 
 int Connection::connect_tcp(const sockaddr *address) noexcept {
-  int status = init_stream();
+  int status = platform::connect_tcp(address, fd_);
   if (status < 0) return status;
-  auto *request = new (std::nothrow) uv_connect_t;
-  if (request == nullptr) return UV_ENOMEM;
-  request->data = this;
-  status = uv_tcp_connect(request, &handle_.tcp, address, on_connected);
-  if (status < 0) {
-    delete request;
-    return status;
-  }
   connecting_ = true;
+  settling_ = true;
+  hub_.settle_later(this);
   return 0;
 }
 
 int Connection::connect_path(const char *path, size_t length) noexcept {
-  if (platform::has_descriptors) {
-    // A unix socket connects at once or not at all.
-    int status = platform::connect_path(path, length, fd_);
-    if (status < 0) return status;
-    open_ = true;
-    paused_ = true;
-    hub_.tell(*this, state_opened);
-    hub_.settle_later(this);
-    return 0;
-  }
-  int status = init_stream();
+  // A unix socket connects at once or not at all.
+  int status = platform::connect_path(path, length, fd_);
   if (status < 0) return status;
-  auto *request = new (std::nothrow) uv_connect_t;
-  if (request == nullptr) return UV_ENOMEM;
-  request->data = this;
-  connecting_ = true;
-  uv_pipe_connect(request, &handle_.pipe, path, on_connected);
+  open_ = paused_ = settling_ = true;
+  hub_.tell(*this, state_opened);
+  hub_.settle_later(this);
   return 0;
 }
 
-void Connection::on_connected(uv_connect_t *request, int status) {
-  auto *self = static_cast<Connection *>(request->data);
-  delete request;
-  if (self->closed_ || uv_is_closing(&self->handle_.handle)) return;
-  self->connecting_ = false;
-  if (status < 0) {
-    self->fail(FaultCode::connect_failed, true, status);
-    return;
-  }
-  uv_os_fd_t fd;
-  if (platform::has_descriptors && uv_fileno(&self->handle_.handle, &fd) == 0) self->fd_ = (uv_os_sock_t)fd;
-  self->open_ = true;
-  self->paused_ = true;
-  if (self->is_tcp_) {
-    uv_tcp_nodelay(&self->handle_.tcp, self->config_.no_delay ? 1 : 0);
-    if (self->config_.keep_alive) uv_tcp_keepalive(&self->handle_.tcp, 1, 60);
-  }
-  self->hub_.tell(*self, state_opened);
+void Connection::finish_connect() noexcept {
+  connecting_ = false;
+  int error = platform::take_error(fd_);
+  if (error < 0) return fail(FaultCode::connect_failed, true, error);
+  open_ = paused_ = true;
+  platform::set_tcp_options(fd_, config_.no_delay, config_.keep_alive);
+  watch();
+  hub_.tell(*this, state_opened);
 }
 
 // --- faults
@@ -218,7 +208,6 @@ void Connection::fail(FaultCode code, bool fatal, int system) noexcept {
     if (fault_ != &exhausted_fault) fault_->fatal = fatal;
     hub_.tell(*this, state_fault);
   }
-  if (!lingering_) stop_reading();
   if (fatal) {
     close_now();
     return;
@@ -227,6 +216,7 @@ void Connection::fail(FaultCode code, bool fatal, int system) noexcept {
   reassembly_.reset(limits());
   account();
   if (!lingering_) hub_.clock().disarm(read_deadline_);
+  watch();
 }
 
 // --- closing
@@ -239,20 +229,9 @@ void Connection::request_end() noexcept {
 
 void Connection::finish_end() noexcept {
   shut_ = true;
-  shut_down();
+  // Not connected: the peer is gone already, and reading will tell.
+  platform::shutdown_write(fd_);
   if (ended_ && !closing_) close_now();
-}
-
-void Connection::shut_down() noexcept {
-  if (platform::has_descriptors) {
-    // ENOTCONN: the peer is gone already, and reading will tell.
-    platform::shutdown_write(fd_);
-    return;
-  }
-  auto *request = new (std::nothrow) uv_shutdown_t;
-  if (request == nullptr) return fail(FaultCode::out_of_memory, true);
-  int status = uv_shutdown(request, &handle_.stream, [](uv_shutdown_t *done, int) { delete done; });
-  if (status < 0) delete request;
 }
 
 void Connection::request_close(uint64_t linger) noexcept {
@@ -260,9 +239,11 @@ void Connection::request_close(uint64_t linger) noexcept {
   if (!open_) return close_now();
   closing_ = true;
   linger_ms_ = static_cast<uint32_t>(std::min<uint64_t>(linger, UINT32_MAX));
-  stop_reading();
   hub_.clock().disarm(read_deadline_);
-  if (backlog_ == nullptr || backlog_->queue.empty()) finish_close();
+  if (backlog_ == nullptr || backlog_->queue.empty())
+    finish_close();
+  else
+    watch();
 }
 
 void Connection::finish_close() noexcept {
@@ -273,14 +254,12 @@ void Connection::finish_close() noexcept {
   lingering_ = true;
   if (!shut_) {
     shut_ = true;
-    shut_down();
+    platform::shutdown_write(fd_);
   }
-  if (closed_) return;
   reassembly_.reset(limits());
   account();
   hub_.clock().arm(read_deadline_, hub_.linger_list(), linger_ms_);
-  if (!adopted_ && settling) return; // settle() starts it
-  if (adopt()) start_reading();
+  watch();
 }
 
 void Connection::destroy() noexcept {
@@ -288,23 +267,16 @@ void Connection::destroy() noexcept {
 }
 
 void Connection::close_now() noexcept {
-  if (closed_) return;
-  if (adopted_ && uv_is_closing(&handle_.handle)) return;
-  open_ = false;
+  constexpr auto none = static_cast<uv_os_sock_t>(-1);
+  // Watched and without a descriptor: the handle is closing.
+  if (closed_ || (adopted_ && fd_ == none)) return;
+  open_ = connecting_ = false;
   closing_ = true;
-  if (backlog_ != nullptr && backlog_->in_flight > 0) {
-    // What libuv has written of the piece under way is known only here.
-    size_t left = uv_stream_get_write_queue_size(&handle_.stream);
-    if (left < backlog_->in_flight) progress(backlog_->in_flight - left);
-  }
   disarm_all();
-  if (adopted_) {
-    reading_ = false;
-    uv_close(&handle_.handle, on_closed);
-    return;
-  }
-  if (fd_ != static_cast<uv_os_sock_t>(-1)) platform::close(fd_);
-  closed();
+  if (adopted_) uv_close(reinterpret_cast<uv_handle_t *>(&poll_), on_closed);
+  if (fd_ != none) platform::close(fd_);
+  fd_ = none;
+  if (!adopted_) closed();
 }
 
 void Connection::on_closed(uv_handle_t *handle) {
@@ -312,37 +284,33 @@ void Connection::on_closed(uv_handle_t *handle) {
 }
 
 void Connection::closed() noexcept {
-  fd_ = static_cast<uv_os_sock_t>(-1);
+  Listener *listener = config_.listener;
   closed_ = true;
   reassembly_.reset(limits());
   backlog_.reset();
   config_.budget.held -= accounted_;
   accounted_ = 0;
-  if (listener_ != nullptr) listener_->connection_gone();
-  listener_ = nullptr;
+  if (listener != nullptr) listener->connection_gone();
   hub_.tell(*this, state_closed);
 }
 
 // --- asked
 
 bool Connection::peer(platform::PeerCredentials &out) const noexcept {
-  return platform::has_descriptors && open_ && !is_tcp_ && platform::peer_credentials(fd_, out);
+  return open_ && !is_tcp_ && platform::peer_credentials(fd_, out);
 }
 
 bool Connection::remote_address(sockaddr_storage &out) const noexcept {
-  if (!is_tcp_ || !open_) return false;
-  if (platform::has_descriptors) return platform::remote_address(fd_, out) == 0;
-  int size = sizeof out;
-  return uv_tcp_getpeername(&handle_.tcp, reinterpret_cast<sockaddr *>(&out), &size) == 0;
+  return is_tcp_ && open_ && platform::remote_address(fd_, out) == 0;
 }
 
 void Connection::reference(bool on) noexcept {
-  if (closed_ || !open_) return;
-  if (!adopt()) return;
+  if (closed_ || !open_ || !adopt()) return;
+  auto *handle = reinterpret_cast<uv_handle_t *>(&poll_);
   if (on)
-    uv_ref(&handle_.handle);
+    uv_ref(handle);
   else
-    uv_unref(&handle_.handle);
+    uv_unref(handle);
 }
 
 } // namespace framewire

@@ -48,20 +48,16 @@ struct Fault {
 class Connection final : public Pending {
 public:
   // Takes a place among the hub's slots; nullptr: none is left, or no memory.
-  static Connection *create(Hub &hub, ChannelConfig &config, Listener *listener, bool is_tcp) noexcept;
+  static Connection *create(Hub &hub, ChannelConfig &config, bool is_tcp) noexcept;
 
   // Takes the descriptor over. Reading begins at once unless `hold` (then with `resume`).
   void start_accepted(uv_os_sock_t fd, bool hold) noexcept;
-  // A stream libuv accepted or connected into `stream()`; for systems without descriptors.
-  int init_stream() noexcept;
-  uv_stream_t *stream() noexcept { return &handle_.stream; }
-  void start_stream(bool hold) noexcept;
   // A libuv error code, or 0: `state_opened` or a fault follows.
   int connect_tcp(const sockaddr *address) noexcept;
   int connect_path(const char *path, size_t length) noexcept;
 
   uint32_t slot() const noexcept { return slot_; }
-  Listener *listener() const noexcept { return listener_; }
+  Listener *listener() const noexcept { return closed_ ? nullptr : config_.listener; }
   bool writable() const noexcept { return open_ && !ending_ && !closing_; }
   // nullptr: none.
   const Fault *fault() const noexcept { return fault_; }
@@ -91,29 +87,24 @@ public:
   // Everything that is not its own: frames nobody will fetch, payloads held, partial frames.
   void drop_memory() noexcept;
   static void destroy_closed(Connection *connection) noexcept;
-  Connection *next_bare = nullptr;
-  bool settling = false; // in the hub's list of bare connections
+  Connection *next_bare = nullptr; // in the hub's list of bare connections
   // Segments of this connection during `Hub::flush`.
   uint32_t segment_head = UINT32_MAX, segment_tail = UINT32_MAX;
 
 private:
-  Connection(Hub &hub, ChannelConfig &config, Listener *listener, bool is_tcp) noexcept;
+  Connection(Hub &hub, ChannelConfig &config, bool is_tcp) noexcept;
   ~Connection();
   struct LargeFrame {
     Block block;
     LargeFrame *next;
   };
+  // What most connections never have.
   struct Backlog {
     WriteQueue queue;
-    uv_write_t request;
-    size_t in_flight = 0;
     Deadline deadline;
   };
 
-  static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
-  static void on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *buf);
-  static void on_written(uv_write_t *request, int status);
-  static void on_connected(uv_connect_t *request, int status);
+  static void on_poll(uv_poll_t *poll, int status, int events);
   static void on_closed(uv_handle_t *handle);
 
   Reassembly::Limits limits() const noexcept;
@@ -121,11 +112,14 @@ private:
   void landed(size_t n) noexcept;
   void landed_slab(size_t n) noexcept;
   bool keep_large(Block &block, size_t start, size_t end) noexcept;
-  void read_bare() noexcept;
+  bool reads() const noexcept; // the owner wants what arrives
+  bool read_once() noexcept;   // false: nothing is left for now
+  void read_ready() noexcept;
+  void discard() noexcept;
   void read_ended(int64_t status) noexcept;
-  void start_reading() noexcept;
-  void stop_reading() noexcept;
   bool adopt() noexcept;
+  void watch() noexcept; // asks the loop for exactly what is waited for
+  void finish_connect() noexcept;
 
   bool account() noexcept; // false: over the budget, and nothing is booked
   void update_read_deadline(bool progressed) noexcept;
@@ -136,27 +130,24 @@ private:
   void fail_with(FaultCode code, const Outcome &outcome) noexcept;
   void arm_first() noexcept; // arms what runs from the first moment on
   bool prepare_queue() noexcept;
-  int64_t send_now(const uv_buf_t *bufs, size_t count) noexcept;
   void pump() noexcept;
-  void arm_writer() noexcept;
+  void wait_writable() noexcept;
   void progress(size_t bytes) noexcept;
   void after_write() noexcept;
   void finish_end() noexcept;
-  void shut_down() noexcept;
   void finish_close() noexcept;
   void close_now() noexcept;
   void closed() noexcept;
 
   Hub &hub_;
   ChannelConfig &config_;
-  Listener *listener_;
   uint32_t slot_ = UINT32_MAX;
   uv_os_sock_t fd_ = static_cast<uv_os_sock_t>(-1);
   bool is_tcp_ : 1;
-  bool open_ : 1;    // there is a descriptor, connected
-  bool adopted_ : 1; // it is libuv's
+  bool open_ : 1;     // there is a descriptor, connected
+  bool adopted_ : 1;  // the loop watches it
+  bool settling_ : 1; // waits among the hub's bare connections
   bool connecting_ : 1;
-  bool reading_ : 1;    // libuv reads
   bool paused_ : 1;     // by the owner
   bool own_target_ : 1; // the read under way goes into the frame's own memory
   bool first_seen_ : 1; // a byte has arrived
@@ -167,8 +158,8 @@ private:
   bool closing_ : 1;    // behind the queue
   bool lingering_ : 1;  // waiting for the peer's end, reading into nowhere
   bool closed_ : 1;
-  FaultCode planned_ = FaultCode::none; // why no memory was given for the read under way
-  uint32_t last_large_ = 0;             // wire size of the last frame if it was a large one, else 0
+  uint8_t watched_ = 0;     // events the loop was asked for
+  uint32_t last_large_ = 0; // wire size of the last frame if it was a large one, else 0
   uint32_t linger_ms_ = 0;
   size_t accounted_ = 0;
   Reassembly reassembly_;
@@ -176,12 +167,7 @@ private:
   LargeFrame *large_head_ = nullptr;
   Deadline read_deadline_;
   Fault *fault_ = nullptr;
-  union {
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_pipe_t pipe;
-    uv_tcp_t tcp;
-  } handle_;
+  uv_poll_t poll_;
 };
 
 } // namespace framewire

@@ -8,10 +8,11 @@ namespace framewire {
 namespace {
 // Enough of a large frame for it to get memory of its own.
 constexpr size_t probe_bytes = 17 * 1024;
+// Reads that filled their memory are followed by another, so often; then the others have their turn.
+constexpr int reads_per_wake = 16;
 } // namespace
 
-// Called by libuv in the middle of its own read: nothing may be stopped, closed or told to the owner from
-// here. Room is there, because `Hub::make_room` comes after every read.
+// Room is there, because `Hub::make_room` comes after every read.
 FaultCode Connection::plan_read(uv_buf_t &buf) noexcept {
   Reassembly::Target target;
   if (!reassembly_.target(limits(), hub_.slab_room(), target) || target.needs_slab)
@@ -28,49 +29,44 @@ FaultCode Connection::plan_read(uv_buf_t &buf) noexcept {
   return FaultCode::none;
 }
 
-void Connection::on_alloc(uv_handle_t *handle, size_t, uv_buf_t *buf) {
-  auto *self = static_cast<Connection *>(handle->data);
-  if (self->lingering_) {
-    // Thrown away, so it may go where nothing lies yet.
-    *buf = uv_buf_init(reinterpret_cast<char *>(self->hub_.slab_cursor()),
-                       static_cast<unsigned>(self->hub_.slab_room()));
-    return;
-  }
-  self->planned_ = self->plan_read(*buf);
-  if (self->planned_ != FaultCode::none) *buf = uv_buf_init(nullptr, 0);
+bool Connection::reads() const noexcept {
+  return open_ && !ended_ && !paused_ && !closing_ && fault_ == nullptr;
 }
 
-void Connection::on_read(uv_stream_t *stream, ssize_t nread, const uv_buf_t *) {
-  auto *self = static_cast<Connection *>(stream->data);
-  if (nread == 0) return;
-  if (self->lingering_) {
-    if (nread < 0) self->close_now();
-  } else if (nread == UV_ENOBUFS && self->planned_ != FaultCode::none) {
-    self->fail(self->planned_, false);
-  } else if (nread < 0) {
-    self->read_ended(nread);
-  } else {
-    self->landed(static_cast<size_t>(nread));
-    self->hub_.make_room();
-  }
-}
-
-void Connection::read_bare() noexcept {
+bool Connection::read_once() noexcept {
   uv_buf_t buf;
   FaultCode planned = plan_read(buf);
-  if (planned != FaultCode::none) return fail(planned, false);
+  if (planned != FaultCode::none) {
+    fail(planned, false);
+    return false;
+  }
   int64_t n = platform::receive(fd_, reinterpret_cast<uint8_t *>(buf.base), buf.len);
-  if (n > 0)
+  if (n > 0) {
     landed(static_cast<size_t>(n));
-  else if (n == 0)
-    read_ended(UV_EOF);
-  else if (n != UV_EAGAIN)
-    read_ended(n);
-  hub_.make_room();
+    return static_cast<size_t>(n) == buf.len;
+  }
+  if (n != UV_EAGAIN) read_ended(n == 0 ? static_cast<int64_t>(UV_EOF) : n);
+  return false;
+}
+
+void Connection::read_ready() noexcept {
+  for (int i = 0; i < reads_per_wake && reads(); i++) {
+    bool more = read_once();
+    hub_.make_room();
+    if (!more) return;
+  }
+}
+
+void Connection::discard() noexcept {
+  for (int i = 0; i < reads_per_wake; i++) {
+    // Thrown away, so it may go where nothing lies yet.
+    int64_t n = platform::receive(fd_, hub_.slab_cursor(), hub_.slab_room());
+    if (n == UV_EAGAIN) return;
+    if (n <= 0) return close_now();
+  }
 }
 
 void Connection::read_ended(int64_t status) noexcept {
-  stop_reading();
   if (status != UV_EOF) {
     fail(FaultCode::lost, true, static_cast<int>(status));
     return;
@@ -84,6 +80,7 @@ void Connection::read_ended(int64_t status) noexcept {
     return;
   }
   update_read_deadline(false);
+  watch();
   hub_.tell(*this, state_end);
   if (shut_) close_now();
 }
@@ -167,26 +164,11 @@ bool Connection::take_large(Block &out) noexcept {
   return true;
 }
 
-void Connection::start_reading() noexcept {
-  if (!adopted_ || reading_ || ended_ || closed_) return;
-  if (uv_is_closing(&handle_.handle)) return;
-  if (!lingering_ && (paused_ || fault_ != nullptr)) return;
-  int status = uv_read_start(&handle_.stream, on_alloc, on_read);
-  reading_ = status == 0;
-  if (status < 0) fail(FaultCode::lost, true, status);
-}
-
-void Connection::stop_reading() noexcept {
-  if (!reading_) return;
-  uv_read_stop(&handle_.stream);
-  reading_ = false;
-}
-
 void Connection::pause() noexcept {
   if (paused_ || closed_) return;
   paused_ = true;
   if (lingering_) return;
-  stop_reading();
+  watch();
   // Nobody may be held to a deadline while we do not listen.
   hub_.clock().disarm(read_deadline_);
 }
@@ -201,7 +183,7 @@ void Connection::resume() noexcept {
     else
       arm_first();
   }
-  start_reading();
+  watch();
 }
 
 // --- accounts and deadlines

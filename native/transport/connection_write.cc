@@ -17,21 +17,15 @@ bool Connection::prepare_queue() noexcept {
     fail(FaultCode::out_of_memory, true);
     return false;
   }
-  backlog_->request.data = this;
   backlog_->deadline.owner = this;
   return true;
-}
-
-int64_t Connection::send_now(const uv_buf_t *bufs, size_t count) noexcept {
-  if (platform::has_descriptors) return platform::send(fd_, bufs, count);
-  return uv_try_write(&handle_.stream, bufs, static_cast<unsigned>(count));
 }
 
 void Connection::write(const uv_buf_t *bufs, size_t count, size_t total) noexcept {
   if (!writable()) return;
   size_t sent = 0;
   if (backlog_ == nullptr || backlog_->queue.empty()) {
-    int64_t n = send_now(bufs, count);
+    int64_t n = platform::send(fd_, bufs, count);
     if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::lost, true, static_cast<int>(n));
     if (n > 0) sent = static_cast<size_t>(n);
     if (sent > 0) progress(sent);
@@ -46,7 +40,7 @@ void Connection::write(const uv_buf_t *bufs, size_t count, size_t total) noexcep
       return fail(FaultCode::out_of_memory, true);
   }
   if (!account()) return fail(FaultCode::memory_budget, true);
-  arm_writer();
+  wait_writable();
 }
 
 void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload, size_t size) noexcept {
@@ -58,7 +52,7 @@ void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload
     uv_buf_t bufs[2] = {head, {}};
     bufs[1].base = reinterpret_cast<char *>(const_cast<uint8_t *>(bytes));
     bufs[1].len = size;
-    int64_t n = send_now(bufs, 2);
+    int64_t n = platform::send(fd_, bufs, 2);
     if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::lost, true, static_cast<int>(n));
     if (n > 0) sent = static_cast<size_t>(n);
     if (sent > 0) progress(sent);
@@ -71,37 +65,12 @@ void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload
       !backlog_->queue.append_held(std::move(payload), sent - head_sent, size, now))
     return fail(FaultCode::out_of_memory, true);
   if (!account()) return fail(FaultCode::memory_budget, true);
-  arm_writer();
+  wait_writable();
 }
 
-void Connection::arm_writer() noexcept {
+void Connection::wait_writable() noexcept {
   update_write_deadline();
-  if (backlog_->in_flight > 0 || !adopt()) return;
-  uv_buf_t buf;
-  bool lost = false;
-  if (!backlog_->queue.front(buf, lost))
-    return fail(lost ? FaultCode::payload_detached : FaultCode::out_of_memory, true);
-  backlog_->in_flight = buf.len;
-  int status = uv_write(&backlog_->request, &handle_.stream, &buf, 1, on_written);
-  if (status < 0) {
-    backlog_->in_flight = 0;
-    fail(FaultCode::lost, true, status);
-  }
-}
-
-void Connection::on_written(uv_write_t *request, int status) {
-  auto *self = static_cast<Connection *>(request->data);
-  if (uv_is_closing(&self->handle_.handle)) return;
-  if (status < 0) {
-    self->fail(FaultCode::lost, true, status);
-    return;
-  }
-  Backlog &backlog = *self->backlog_;
-  size_t done = backlog.in_flight;
-  backlog.in_flight = 0;
-  backlog.queue.consume(done);
-  self->progress(done);
-  self->pump();
+  watch();
 }
 
 void Connection::pump() noexcept {
@@ -111,16 +80,17 @@ void Connection::pump() noexcept {
     bool lost = false;
     size_t count = queue.gather(bufs, gather_pieces, lost);
     if (count == 0) return fail(FaultCode::payload_detached, true);
-    int64_t n = send_now(bufs, count);
+    int64_t n = platform::send(fd_, bufs, count);
     if (n == UV_EAGAIN) break;
     if (n < 0) return fail(FaultCode::lost, true, static_cast<int>(n));
     queue.consume(static_cast<size_t>(n));
     progress(static_cast<size_t>(n));
   }
   account();
-  if (!queue.empty()) return arm_writer();
+  if (!queue.empty()) return wait_writable();
   hub_.clock().disarm(backlog_->deadline);
   backlog_.reset();
+  watch();
   after_write();
 }
 

@@ -101,7 +101,6 @@ void Hub::tell(Pending &pending, uint32_t bits) noexcept {
 }
 
 void Hub::settle_later(Connection *connection) noexcept {
-  connection->settling = true;
   connection->next_bare = bare_head_;
   bare_head_ = connection;
   if (!in_turn_) wake();

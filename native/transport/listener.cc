@@ -17,33 +17,19 @@ Listener *Listener::create(Hub &hub, ChannelConfig *config, uint32_t number, uin
   auto *listener = new (std::nothrow) Listener(hub, config, number, max_connections, hold, announce);
   if (listener == nullptr) return nullptr;
   config->references += 1;
+  config->listener = listener;
   hub.add_listener(listener);
   return listener;
 }
 
 int Listener::listen_path(const char *path, size_t length, int backlog) noexcept {
-  if (platform::has_descriptors) {
-    int status = platform::listen_path(path, length, backlog, fd_);
-    return status < 0 ? status : watch(false);
-  }
-  int status = uv_pipe_init(hub_.loop(), &handle_.pipe, 0);
-  if (status < 0) return status;
-  started_ = true;
-  status = uv_pipe_bind(&handle_.pipe, path);
-  return status < 0 ? status : listen_stream(backlog);
+  int status = platform::listen_path(path, length, backlog, fd_);
+  return status < 0 ? status : watch(false);
 }
 
 int Listener::listen_tcp(const sockaddr *address, int backlog) noexcept {
-  is_tcp_ = true;
-  if (platform::has_descriptors) {
-    int status = platform::listen_tcp(address, backlog, fd_);
-    return status < 0 ? status : watch(true);
-  }
-  int status = uv_tcp_init(hub_.loop(), &handle_.tcp);
-  if (status < 0) return status;
-  started_ = true;
-  status = uv_tcp_bind(&handle_.tcp, address, 0);
-  return status < 0 ? status : listen_stream(backlog);
+  int status = platform::listen_tcp(address, backlog, fd_);
+  return status < 0 ? status : watch(true);
 }
 
 int Listener::listen_descriptor(int descriptor, int backlog) noexcept {
@@ -52,23 +38,18 @@ int Listener::listen_descriptor(int descriptor, int backlog) noexcept {
   return status < 0 ? status : watch(is_tcp);
 }
 
-int Listener::listen_stream(int backlog) noexcept {
-  handle_.handle.data = this;
-  return uv_listen(&handle_.stream, backlog, on_connection);
-}
-
 int Listener::watch(bool is_tcp) noexcept {
   is_tcp_ = is_tcp;
   int status = uv_timer_init(hub_.loop(), &retry_);
   if (status < 0) return status;
   retry_.data = this;
   has_retry_ = true;
-  status = uv_poll_init_socket(hub_.loop(), &handle_.poll, fd_);
+  status = uv_poll_init_socket(hub_.loop(), &poll_, fd_);
   if (status < 0) return status;
-  handle_.handle.data = this;
+  poll_.data = this;
   started_ = true;
   spare_ = platform::open_spare();
-  return uv_poll_start(&handle_.poll, UV_READABLE, on_readable);
+  return uv_poll_start(&poll_, UV_READABLE, on_readable);
 }
 
 void Listener::on_readable(uv_poll_t *poll, int status, int) {
@@ -92,27 +73,9 @@ void Listener::on_readable(uv_poll_t *poll, int status, int) {
   }
 }
 
-void Listener::on_connection(uv_stream_t *stream, int status) {
-  auto *self = static_cast<Listener *>(stream->data);
-  if (status < 0) return self->failed(status);
-  Connection *connection = Connection::create(self->hub_, *self->config_, self, self->is_tcp_);
-  if (connection == nullptr) return self->failed(UV_ENOMEM);
-  self->connections_ += 1;
-  status = connection->init_stream();
-  if (status == 0) status = uv_accept(stream, connection->stream());
-  if (status < 0 || self->connections_ > self->max_connections_) {
-    connection->destroy();
-    self->dropped_ += 1;
-    self->hub_.tell(*self, state_dropped);
-    return;
-  }
-  if (self->announce_) self->hub_.tell(*connection, state_opened);
-  connection->start_stream(self->hold_);
-}
-
 void Listener::accept_one(uv_os_sock_t fd) noexcept {
   Connection *connection =
-      connections_ < max_connections_ ? Connection::create(hub_, *config_, this, is_tcp_) : nullptr;
+      connections_ < max_connections_ ? Connection::create(hub_, *config_, is_tcp_) : nullptr;
   if (connection == nullptr) {
     platform::close(fd);
     dropped_ += 1;
@@ -152,21 +115,19 @@ void Listener::failed(int status) noexcept {
 
 void Listener::rest() noexcept {
   if (closing_ || !has_retry_) return;
-  uv_poll_stop(&handle_.poll);
+  uv_poll_stop(&poll_);
   uv_timer_start(
       &retry_,
       [](uv_timer_t *timer) {
         auto *self = static_cast<Listener *>(timer->data);
-        if (!self->closing_) uv_poll_start(&self->handle_.poll, UV_READABLE, on_readable);
+        if (!self->closing_) uv_poll_start(&self->poll_, UV_READABLE, on_readable);
       },
       retry_ms, 0);
 }
 
 bool Listener::local_address(sockaddr_storage &out) const noexcept {
   if (!is_tcp_ || closing_) return false;
-  if (platform::has_descriptors) return platform::local_address(fd_, out) == 0;
-  int size = sizeof out;
-  return uv_tcp_getsockname(&handle_.tcp, reinterpret_cast<sockaddr *>(&out), &size) == 0;
+  return platform::local_address(fd_, out) == 0;
 }
 
 void Listener::close() noexcept {
@@ -176,7 +137,7 @@ void Listener::close() noexcept {
   spare_ = -1;
   if (started_) {
     open_handles_ += 1;
-    uv_close(&handle_.handle, on_closed);
+    uv_close(reinterpret_cast<uv_handle_t *>(&poll_), on_closed);
   }
   if (has_retry_) {
     open_handles_ += 1;
@@ -204,7 +165,7 @@ void Listener::reference(bool on) noexcept {
   if (!started_ || closing_) return;
   // While it rests only the timer is active, and keeps the loop alive in its stead.
   auto *retry = has_retry_ ? reinterpret_cast<uv_handle_t *>(&retry_) : nullptr;
-  for (uv_handle_t *handle : {&handle_.handle, retry}) {
+  for (uv_handle_t *handle : {reinterpret_cast<uv_handle_t *>(&poll_), retry}) {
     if (handle == nullptr) continue;
     if (on)
       uv_ref(handle);

@@ -44,10 +44,8 @@ private:
     is_listener = true;
   }
   static void on_readable(uv_poll_t *poll, int status, int events);
-  static void on_connection(uv_stream_t *stream, int status);
   static void on_closed(uv_handle_t *handle);
   int watch(bool is_tcp) noexcept;
-  int listen_stream(int backlog) noexcept;
   void accept_one(uv_os_sock_t fd) noexcept;
   bool turn_away_one() noexcept;
   void failed(int status) noexcept;
@@ -72,13 +70,7 @@ private:
   int open_handles_ = 0;
   uv_timer_t retry_;
   uv_os_sock_t fd_ = static_cast<uv_os_sock_t>(-1);
-  union {
-    uv_handle_t handle;
-    uv_stream_t stream;
-    uv_poll_t poll;
-    uv_pipe_t pipe;
-    uv_tcp_t tcp;
-  } handle_;
+  uv_poll_t poll_;
 };
 
 } // namespace framewire

@@ -1,5 +1,4 @@
-// The only door to the operating system besides libuv. platform_posix.cc takes the short way (one system
-// call, no detour through a request); platform_other.cc says it cannot, and the caller goes by libuv.
+// The only door to the operating system besides libuv: sockets, as they are on POSIX systems and on Windows.
 #pragma once
 
 #include <cstddef>
@@ -12,10 +11,6 @@ struct PeerCredentials {
   int64_t pid = -1, uid = -1, gid = -1;
 };
 
-// System calls that take descriptors directly are there. False: listeners and connections are libuv's from
-// the start.
-extern const bool has_descriptors;
-
 // Results: 0 or more is a count or a descriptor, below 0 is a libuv error code; UV_EAGAIN: would block.
 int64_t receive(uv_os_sock_t socket, uint8_t *to, size_t room) noexcept;
 int64_t send(uv_os_sock_t socket, const uv_buf_t *bufs, size_t count) noexcept;
@@ -23,6 +18,8 @@ int accept(uv_os_sock_t listener, uv_os_sock_t &out) noexcept;
 void close(uv_os_sock_t socket) noexcept;
 // A descriptor of no use but to be closed when there are no others; below 0: none.
 int open_spare() noexcept;
+// The error that waits on the socket, taken off it; 0: none.
+int take_error(uv_os_sock_t socket) noexcept;
 int shutdown_write(uv_os_sock_t socket) noexcept;
 int set_tcp_options(uv_os_sock_t socket, bool no_delay, bool keep_alive) noexcept;
 
@@ -31,6 +28,8 @@ int listen_path(const char *path, size_t length, int backlog, uv_os_sock_t &out)
 int listen_tcp(const sockaddr *address, int backlog, uv_os_sock_t &out) noexcept;
 // Adopts a socket that somebody else bound; listens on it (again).
 int listen_descriptor(int descriptor, int backlog, uv_os_sock_t &out, bool &is_tcp) noexcept;
+// 0: connected, or on its way; the socket is writable when it is known, and `take_error` says how it went.
+int connect_tcp(const sockaddr *address, uv_os_sock_t &out) noexcept;
 int connect_path(const char *path, size_t length, uv_os_sock_t &out) noexcept;
 
 // TCP only.

@@ -14,8 +14,6 @@
 
 namespace framewire::platform {
 
-const bool has_descriptors = true;
-
 namespace {
 
 #ifdef MSG_NOSIGNAL
@@ -131,6 +129,13 @@ int open_spare() noexcept {
   return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+int take_error(uv_os_sock_t socket) noexcept {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0) return last_error();
+  return error == 0 ? 0 : uv_translate_sys_error(error);
+}
+
 int shutdown_write(uv_os_sock_t socket) noexcept {
   return ::shutdown(socket, SHUT_WR) < 0 ? last_error() : 0;
 }
@@ -174,6 +179,22 @@ int listen_descriptor(int descriptor, int backlog, uv_os_sock_t &out, bool &is_t
   if (int status = prepare(descriptor); status < 0) return status;
   if (::listen(descriptor, backlog) < 0) return last_error();
   out = descriptor;
+  return 0;
+}
+
+int connect_tcp(const sockaddr *address, uv_os_sock_t &out) noexcept {
+  int fd = -1;
+  int status = open_socket(address->sa_family, fd);
+  if (status < 0) return status;
+  bool v6 = address->sa_family == AF_INET6;
+  // Interrupted, it goes on by itself.
+  if (::connect(fd, address, v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in)) < 0 && errno != EINPROGRESS &&
+      errno != EINTR) {
+    status = last_error();
+    ::close(fd);
+    return status;
+  }
+  out = fd;
   return 0;
 }
 

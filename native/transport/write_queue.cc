@@ -6,7 +6,7 @@
 namespace framewire {
 
 namespace {
-// Small appends share a chunk; a front piece copied out of a held payload is this long at most.
+// Small appends share a chunk.
 constexpr size_t chunk_bytes = 16 * 1024;
 } // namespace
 
@@ -75,34 +75,6 @@ size_t WriteQueue::gather(uv_buf_t *bufs, size_t room, bool &lost) noexcept {
   return count;
 }
 
-bool WriteQueue::front(uv_buf_t &buf, bool &lost) noexcept {
-  lost = false;
-  Chunk *chunk = head_;
-  if (chunk->held != nullptr) {
-    const uint8_t *data = chunk->held->bytes(chunk->size);
-    lost = data == nullptr;
-    if (lost) return false;
-    size_t size = std::min(chunk_bytes, chunk->size - chunk->offset);
-    Chunk *copy = make_chunk(size, chunk->queued_at);
-    if (copy == nullptr) return false;
-    std::memcpy(copy->data, data + chunk->offset, size);
-    copy->size = size;
-    copy->capacity = size; // full: nothing is appended to it
-    chunk->offset += size;
-    copy->next = chunk;
-    head_ = copy;
-    if (chunk->offset == chunk->size) {
-      copy->next = chunk->next;
-      if (tail_ == chunk) tail_ = copy;
-      free_chunk(chunk);
-    }
-    chunk = copy;
-  }
-  buf.base = reinterpret_cast<char *>(chunk->data + chunk->offset);
-  buf.len = chunk->size - chunk->offset;
-  return true;
-}
-
 void WriteQueue::consume(size_t size) noexcept {
   size_ -= size;
   while (head_ != nullptr) {
@@ -117,18 +89,6 @@ void WriteQueue::consume(size_t size) noexcept {
     head_ = next;
     if (head_ == nullptr) tail_ = nullptr;
   }
-}
-
-void WriteQueue::truncate(size_t size) noexcept {
-  if (size == 0) return clear();
-  // A write request is never longer than the chunk in front.
-  while (head_->next != nullptr) {
-    Chunk *next = head_->next;
-    head_->next = next->next;
-    free_chunk(next);
-  }
-  tail_ = head_;
-  size_ = head_->size - head_->offset;
 }
 
 void WriteQueue::clear() noexcept {

@@ -37,13 +37,8 @@ public:
   // Up to `room` pieces from the front. Sets `lost` when a held payload is gone; what is before it is still
   // given.
   size_t gather(uv_buf_t *bufs, size_t room, bool &lost) noexcept;
-  // The first piece as memory that stays in place while a write request is under way: copied out of a held
-  // payload if need be. False: no memory, or the held payload is gone (`lost`).
-  bool front(uv_buf_t &buf, bool &lost) noexcept;
   // Takes `size` bytes off the front.
   void consume(size_t size) noexcept;
-  // Forgets everything behind the first `size` bytes, which a write request may still be using.
-  void truncate(size_t size) noexcept;
   void clear() noexcept;
 
 private:

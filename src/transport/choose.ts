@@ -39,7 +39,7 @@ export interface TransportNeeds {
 /** What is asked of the machine, so that a test can answer instead. @internal */
 export interface ChooserHost {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Name of a runtime other than Node.js. */
+  /** Name of a runtime other than Node.js on a POSIX system. */
   readonly otherRuntime: string | undefined
   readonly clusterWorker: boolean
   /** The permission model is on. */
@@ -195,6 +195,8 @@ function unsupported(message: string): FrameError {
 }
 
 function otherRuntime(): string | undefined {
+  // Named pipes are node:net's there.
+  if (process.platform === 'win32') return 'Windows'
   if (process.versions.bun !== undefined) return 'Bun'
   return process.versions.deno === undefined ? undefined : 'Deno'
 }
