@@ -209,8 +209,10 @@ export abstract class ChannelWriter implements SlabUser {
   protected closeWriter(): void {
     if (this.#deadline !== undefined) this.hub.deadlines.clear(this.#deadline)
     if (this.#writtenMark > 0) this.owner?.channelWritten()
-    this.writtenBytes += this.#output?.inFlight ?? 0
-    this.#output?.clear()
+    if (this.#output === undefined) return
+    // A group may have been passed on since the last count, when nobody was there to be told of it.
+    this.writtenBytes = this.#output.passedOn + this.#output.inFlight
+    this.#output.clear()
   }
 }
 
