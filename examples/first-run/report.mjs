@@ -43,7 +43,7 @@ export function group({ title, note, rows }, paint) {
   const costs = rows.map((row) => median(row.samples.map((sample) => sample.cpu)))
   const top = Math.max(...rates)
   const heading = title.padEnd(LABEL + BAR + 3)
-  const lines = [`${paint.bold(heading)} ${paint.dim(note.padStart(10) + 'server CPU each'.padStart(26))}`]
+  const lines = [`${paint.bold(heading)} ${paint.dim(note.padStart(18) + 'server CPU each'.padStart(19))}`]
   rows.forEach((row, i) => {
     const ours = row.ours ? paint.green : (text) => text
     const drawn = (row.ours ? paint.green : paint.dim)(bar(rates[i] / top).padEnd(BAR))
