@@ -1,5 +1,6 @@
 // The write queue against a plain vector of bytes, and memory that goes away under it.
 #include "../../transport/write_queue.hpp"
+#include <algorithm>
 #include <cstring>
 #include <doctest/doctest.h>
 #include <random>
@@ -70,7 +71,7 @@ TEST_CASE("what is appended comes out in order, however it is taken") {
       Bytes front = gathered(queue, 1 + random() % 10, lost);
       CHECK(!lost);
       REQUIRE(front.size() <= expected.size());
-      REQUIRE(std::memcmp(front.data(), expected.data(), front.size()) == 0);
+      REQUIRE(std::equal(front.begin(), front.end(), expected.begin()));
       size_t taken = front.empty() ? 0 : random() % (front.size() + 1);
       queue.consume(taken);
       expected.erase(expected.begin(), expected.begin() + static_cast<long>(taken));
