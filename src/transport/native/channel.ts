@@ -410,7 +410,11 @@ function fixedPrefix(format: CompiledFormat): number {
   return format.strip < 0 ? format.headerBytes : format.strip
 }
 
-/** Frames of `from` are, as they lie on the wire, frames of `to`. */
+/** Frames of `from` are, as they lie on the wire, what `to` would send. */
 function sameWire(from: ChannelTraits, to: ChannelTraits): boolean {
-  return from === to || from.config.format === to.config.format ? from.prefix > 0 : from.plain && to.plain
+  if (from.plain && to.plain) return true
+  const { format } = from.config
+  // What is in front of the payload and is no length was the sender's, and is zero when we send.
+  const isAllLength = format.lengthBytes > 0 && format.lengthOffset === 0 && from.prefix <= format.headerBytes
+  return (from === to || format === to.config.format) && from.prefix > 0 && isAllLength
 }
