@@ -221,7 +221,8 @@ Napi::Value check_mark(const Napi::CallbackInfo &info) {
   return undefined(info);
 }
 
-// sendLarge(slot, headStart, headEnd, payload): the header lies in the out slab.
+// sendLarge(slot, headStart, headEnd, payload, copy): the header lies in the out slab. Without `copy` the
+// payload is held until it is written; with it, what cannot be written at once is copied.
 Napi::Value send_large(const Napi::CallbackInfo &info) {
   Napi::Env env = info.Env();
   Session &state = session(info);
@@ -235,13 +236,20 @@ Napi::Value send_large(const Napi::CallbackInfo &info) {
     return undefined(info);
   if (found == nullptr || start > end || end > state.hub()->memory().out_size || payload == nullptr)
     return undefined(info);
+  uv_buf_t head = uv_buf_init(reinterpret_cast<char *>(state.hub()->memory().out + start),
+                              static_cast<unsigned>(end - start));
+  if (info[4].ToBoolean()) {
+    uv_buf_t bufs[2] = {head, {}};
+    bufs[1].base = reinterpret_cast<char *>(payload);
+    bufs[1].len = size;
+    found->write(bufs, 2, head.len + size);
+    return undefined(info);
+  }
   auto held = JsPayload::hold(env, info[3], &state.held_payloads());
   if (held == nullptr) {
     Napi::Error::New(env, "no memory to hold the payload").ThrowAsJavaScriptException();
     return undefined(info);
   }
-  uv_buf_t head = uv_buf_init(reinterpret_cast<char *>(state.hub()->memory().out + start),
-                              static_cast<unsigned>(end - start));
   found->write_large(head, std::move(held), size);
   return undefined(info);
 }

@@ -76,7 +76,9 @@ export abstract class ChannelWriter implements SlabUser {
   }
 
   sendFrom(batch: FrameBatch, i: number): boolean {
-    return this.send(batch.view(i))
+    // What is queued without a copy must not be borrowed: a frame in memory of its own is given away, others are copied.
+    const isLarge = batch.end(i) - batch.start(i) > COPY_BYTES
+    return this.send(isLarge ? batch.copy(i) : batch.view(i))
   }
 
   #sendText(text: string): boolean {

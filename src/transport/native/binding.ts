@@ -103,7 +103,7 @@ export interface Binding {
   destroy(slot: Slot): void
   reference(slot: Slot, on: boolean): void
   checkMark(slot: Slot): void
-  sendLarge(slot: Slot, headStart: number, headEnd: number, payload: Uint8Array): void
+  sendLarge(slot: Slot, headStart: number, headEnd: number, payload: Uint8Array, copy: boolean): void
   takeLarge(slot: Slot): Buffer | null
   fault(slot: Slot): FaultRow | null
   peer(slot: Slot): { pid: number; uid: number; gid: number } | null

@@ -185,7 +185,7 @@ export class NativeChannel implements Channel {
     hub.flush()
     const at = hub.outBytes - prefix
     writeHeader(config.format, bytes.length, hub.out, at)
-    hub.binding.sendLarge(this.slot, at, at + prefix, bytes)
+    hub.binding.sendLarge(this.slot, at, at + prefix, bytes, isBorrowed(bytes, hub))
     return this.accepted(prefix + bytes.length)
   }
 
@@ -194,7 +194,7 @@ export class NativeChannel implements Channel {
     const frame = Buffer.allocUnsafeSlow(size)
     writeFrame(config.format, bytes, frame, 0)
     hub.flush()
-    hub.binding.sendLarge(this.slot, 0, 0, frame)
+    hub.binding.sendLarge(this.slot, 0, 0, frame, false)
     return this.accepted(size)
   }
 
@@ -332,13 +332,16 @@ export class NativeChannel implements Channel {
     batch.length = 1
     batch.wireStart = start - this.traits.prefix
     batch.owned = true
+    const { hub } = this.traits
     this.framesReceived += 1
+    hub.lent = bytes
     try {
       this.sink.channelBatch(batch)
     } finally {
       batch.expire()
       // Whoever wanted to keep the payload was given it; otherwise the next large frame gets the memory.
-      if (batch.given === 0) this.traits.hub.blocks.put(bytes)
+      if (batch.given === 0 && hub.lent === bytes) hub.blocks.put(bytes)
+      hub.lent = undefined
     }
   }
 
@@ -417,4 +420,13 @@ function sameWire(from: ChannelTraits, to: ChannelTraits): boolean {
   // What is in front of the payload and is no length was the sender's, and is zero when we send.
   const isAllLength = format.lengthBytes > 0 && format.lengthOffset === 0 && from.prefix <= format.headerBytes
   return (from === to || format === to.config.format) && from.prefix > 0 && isAllLength
+}
+
+/**
+ * Borrowed from a delivery: the slab is written again by the next read, so what has to wait of it is copied. A large
+ * frame's memory is not used again once somebody holds it.
+ */
+function isBorrowed(bytes: Uint8Array, hub: NativeHub): boolean {
+  if (bytes.buffer === hub.lent?.buffer) hub.lent = undefined
+  return bytes.buffer === hub.slab.buffer
 }

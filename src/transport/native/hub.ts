@@ -50,6 +50,8 @@ export class NativeHub {
   private readonly segments: Uint32Array
   private readonly channels: (NativeChannel | undefined)[] = []
   private readonly batch: FrameBatch
+  /** A large frame's own memory while it is being delivered; undefined again when somebody goes on using it. */
+  lent: Buffer | undefined
   /** Memory for large frames. */
   readonly blocks = new SpareBlocks()
   private readonly flushLater = (): void => this.flush()
