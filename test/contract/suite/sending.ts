@@ -1,4 +1,5 @@
 /** What `send` promises: order, copies, limits, backpressure, and the report of what was never written. */
+import type { Connection, FrameBatch } from 'framewire'
 import { describe, expect, it } from 'vitest'
 import { type Backend, closing, frame, frames, pattern, stage, trace, unframe } from './harness.js'
 
@@ -157,6 +158,25 @@ export function sendingContract(backend: Backend): void {
     client.send('')
     const echoed = await got
     for (let i = 0; i < sent.length; i++) expect(echoed[i].equals(sent[i])).toBe(true)
+  })
+
+  it.each([
+    ['sendFrom', (to: Connection, batch: FrameBatch, i: number) => to.sendFrom(batch, i)],
+    ['send of a view', (to: Connection, batch: FrameBatch, i: number) => to.send(batch.view(i))],
+  ])('forwards borrowed frames of any size to a peer that reads late: %s', async (_how, forward) => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    server.onBatch((batch) => {
+      for (let i = 0; i < batch.length; i++) forward(server, batch, i)
+    })
+    const sent = Array.from({ length: 120 }, (_, i) => pattern((i * 7919) % 400_000, i))
+    client.pause()
+    for (const payload of sent) client.send(payload)
+    const got = frames(client, sent.length)
+    await client.written()
+    client.resume()
+    const echoed = await got
+    for (let i = 0; i < sent.length; i++) expect(echoed[i].equals(sent[i]), `frame ${i}`).toBe(true)
   })
 
   it('forwards to a connection of another format', async () => {
