@@ -51,7 +51,8 @@ export const hasC = () => existsSync(C_SERVER) && existsSync(C_GENERATOR)
 export function serverCommand(name, row, address, { gc = false, seconds } = {}) {
   const party = partyOf(name)
   const options = ['--size', String(row.size === 'mixed' ? 64 : row.size), '--seconds', String(seconds)]
-  if (party.script === null) return [C_SERVER, row.scenario, address, ...options]
+  if (party.script === null)
+    return [C_SERVER, row.scenario === 'idle' ? 'count' : row.scenario, address, ...options]
   const flags = gc ? ['--expose-gc'] : []
   const script = path(`parties/${party.script}`)
   return [process.execPath, ...flags, script, row.scenario, address, '--variant', party.variant, ...options]

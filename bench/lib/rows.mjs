@@ -118,7 +118,7 @@ const UNIX = [
     id: 'idle',
     title: 'open connections, each holding half a frame',
     group: 'idle',
-    scenario: 'count',
+    scenario: 'idle',
     mode: 'idle',
     size: 64,
     connections: 10_000,

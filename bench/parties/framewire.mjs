@@ -88,7 +88,25 @@ function exchange(context) {
     counts.payloadBytes += payload.length
     return OK_REPLY
   }
-  return start(context, { exchange: 'once', onRequest })
+  return answer(context, { exchange: 'once', onRequest })
 }
 
-await party({ count, echo, send, exchange })
+/** Connections nobody asks about by themselves: a server that answers requests makes no object for an idle one. */
+function idle(context) {
+  const { counts } = context
+  const onRequest = (payload) => {
+    counts.frames++
+    counts.payloadBytes += payload.length
+  }
+  return answer(context, { onRequest })
+}
+
+async function answer(context, options) {
+  const [backend] = context.variant.split('-')
+  const server = createServer({ backend, ...options })
+  server.on('error', () => context.counts.errors++)
+  await server.listen({ ...context.listen, backlog: 1024 })
+  return server
+}
+
+await party({ count, echo, send, exchange, idle })
