@@ -24,6 +24,15 @@ const CLOSED = 4
 const ENDED = 8
 /** 'error' was emitted. */
 const TOLD = 16
+/** Not read from, because it does not read. */
+const CHOKED = 32
+
+/**
+ * Bytes queued to a peer from which on nothing more of it is read until they are written: a server that answers whatever
+ * comes, and does not look at what `send` returns, is held up by such a peer instead of filled. Well over any
+ * high-water mark, well under the memory budget.
+ */
+const CHOKE_BYTES = 64 * 1024 * 1024
 
 type Mode = 'none' | 'frame' | 'batch' | 'iterator' | 'duplex' | 'web' | 'internal'
 
@@ -77,7 +86,7 @@ export abstract class Receiver<In> extends EventEmitter {
   resume(): this {
     if ((this.#state & PAUSED) === 0) return this
     this.#state &= ~PAUSED
-    if (this.#held === undefined) this.channel.resume()
+    if (this.#held === undefined) this.#read()
     else this.#kick()
     return this
   }
@@ -145,6 +154,7 @@ export abstract class Receiver<In> extends EventEmitter {
     }
     const delivered = this.#deliver(batch, 0)
     if (delivered < batch.length && (this.#state & DEAF) === 0) this.#hold(batch, delivered)
+    if (this.channel.queuedBytes >= CHOKE_BYTES && this.channel.isFull) this.#choke()
   }
 
   /** @internal */
@@ -166,8 +176,21 @@ export abstract class Receiver<In> extends EventEmitter {
     } else this.#fault(error, lost)
   }
 
+  #choke(): void {
+    this.#state |= CHOKED
+    this.channel.pause()
+  }
+
+  #read(): void {
+    if ((this.#state & CHOKED) === 0) this.channel.resume()
+  }
+
   /** @internal */
   channelDrain(): void {
+    if ((this.#state & CHOKED) !== 0) {
+      this.#state &= ~CHOKED
+      if (this.#held === undefined && (this.#state & (PAUSED | DEAF)) === 0) this.channel.resume()
+    }
     guard(() => this.emit('drain'))
   }
 
@@ -259,7 +282,7 @@ export abstract class Receiver<In> extends EventEmitter {
     if (held.fault !== undefined) this.#fault(held.fault, held.lost)
     else if (held.ended) this.#end()
     if (held.closed) this.#close(this.error)
-    else if ((this.#state & (PAUSED | DEAF)) === 0) this.channel.resume()
+    else if ((this.#state & (PAUSED | DEAF)) === 0) this.#read()
   }
 
   /**

@@ -86,6 +86,8 @@ export interface Channel {
   readonly acceptedBytes: number
   /** Bytes of those the kernel has taken. Exact once `channelClose` was called: what is beyond was never written. */
   readonly writtenBytes: number
+  /** A `send` returned false, and `channelDrain` has not followed yet. */
+  readonly isFull: boolean
   /** `acceptedBytes - writtenBytes`. */
   readonly queuedBytes: number
   /** Whole frames and wire bytes received, frames sent, since the channel was opened. */

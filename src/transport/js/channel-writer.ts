@@ -44,6 +44,10 @@ export abstract class ChannelWriter implements SlabUser {
     this.activeAt = hub.deadlines.now()
   }
 
+  get isFull(): boolean {
+    return this.#owesDrain
+  }
+
   get queuedBytes(): number {
     return this.acceptedBytes - this.writtenBytes
   }

@@ -108,6 +108,10 @@ export class NativeChannel implements Channel {
     return this.rest?.final?.written ?? this.traits.hub.written[this.slot]
   }
 
+  get isFull(): boolean {
+    return this.rest?.wantsDrain === true
+  }
+
   get queuedBytes(): number {
     return this.acceptedBytes - this.writtenBytes
   }

@@ -179,6 +179,25 @@ export function sendingContract(backend: Backend): void {
     for (let i = 0; i < sent.length; i++) expect(echoed[i].equals(sent[i]), `frame ${i}`).toBe(true)
   })
 
+  it('does not read from a peer that leaves 64 MiB of answers unread, and goes on when it reads', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    const payload = pattern(1024 * 1024)
+    let most = 0
+    server.on('frame', (got) => {
+      server.send(got)
+      most = Math.max(most, server.stats().bytesQueued)
+    })
+    client.pause()
+    const written = Array.from({ length: 160 }, () => client.sendAsync(payload))
+    await written[60]
+    const got = frames(client, written.length)
+    client.resume()
+    expect((await got).every((echoed) => echoed.equals(payload))).toBe(true)
+    await Promise.all(written)
+    expect(most).toBeLessThan(80 * 1024 * 1024)
+  })
+
   it('forwards to a connection of another format', async () => {
     const one = await stage(backend)
     const other = await stage(backend, { format: 'uint16le' })
