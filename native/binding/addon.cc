@@ -24,6 +24,11 @@ Listener *listener(const Napi::CallbackInfo &info) {
   return hub->listener(info[0].As<Napi::Number>().Uint32Value());
 }
 
+// Without coercion, which a thread that is being terminated refuses.
+bool is_true(Napi::Value value) {
+  return value.IsBoolean() && value.As<Napi::Boolean>().Value();
+}
+
 Napi::Value undefined(const Napi::CallbackInfo &info) {
   return info.Env().Undefined();
 }
@@ -159,7 +164,7 @@ Napi::Value slots_of(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value reference_listener(const Napi::CallbackInfo &info) {
-  if (Listener *found = listener(info)) found->reference(info[1].ToBoolean());
+  if (Listener *found = listener(info)) found->reference(is_true(info[1]));
   return undefined(info);
 }
 
@@ -212,7 +217,7 @@ Napi::Value destroy(const Napi::CallbackInfo &info) {
 }
 
 Napi::Value reference_connection(const Napi::CallbackInfo &info) {
-  if (Connection *found = connection(info)) found->reference(info[1].ToBoolean());
+  if (Connection *found = connection(info)) found->reference(is_true(info[1]));
   return undefined(info);
 }
 
@@ -238,7 +243,7 @@ Napi::Value send_large(const Napi::CallbackInfo &info) {
     return undefined(info);
   uv_buf_t head = uv_buf_init(reinterpret_cast<char *>(state.hub()->memory().out + start),
                               static_cast<unsigned>(end - start));
-  if (info[4].ToBoolean()) {
+  if (is_true(info[4])) {
     uv_buf_t bufs[2] = {head, {}};
     bufs[1].base = reinterpret_cast<char *>(payload);
     bufs[1].len = size;

@@ -154,7 +154,7 @@ export abstract class Receiver<In> extends EventEmitter {
     }
     const delivered = this.#deliver(batch, 0)
     if (delivered < batch.length && (this.#state & DEAF) === 0) this.#hold(batch, delivered)
-    if (this.channel.queuedBytes >= CHOKE_BYTES && this.channel.isFull) this.#choke()
+    if (this.channel.queuedBytes >= CHOKE_BYTES && this.channel.isFull && this.init.chokes) this.#choke()
   }
 
   /** @internal */

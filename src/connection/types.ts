@@ -56,6 +56,8 @@ export interface ConnectionPolicy {
 export interface ConnectionInit {
   readonly serialization: CompiledSerialization
   readonly policy?: ConnectionPolicy
+  /** A peer that does not read is not read from. On one end only, or two that both wait for each other would never end. */
+  readonly chokes?: boolean
 }
 
 /** One consumer of frames inside the package: all modes but 'frame' and `onBatch`. @internal */

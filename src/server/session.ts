@@ -207,6 +207,10 @@ export abstract class Session implements ChannelEvents, ConnectionInit, Connecti
     return this.host.serialization
   }
 
+  get chokes(): boolean {
+    return true
+  }
+
   get policy(): ConnectionPolicy {
     return this
   }

@@ -214,11 +214,13 @@ export abstract class ChannelWriter implements SlabUser {
   /** The stream is closed: what was in flight may have been written, what waited behind it never was. */
   protected closeWriter(): void {
     if (this.#deadline !== undefined) this.hub.deadlines.clear(this.#deadline)
-    if (this.#writtenMark > 0) this.owner?.channelWritten()
-    if (this.#output === undefined) return
+    const output = this.#output
     // A group may have been passed on since the last count, when nobody was there to be told of it.
-    this.writtenBytes = this.#output.passedOn + this.#output.inFlight
-    this.#output.clear()
+    if (output !== undefined) this.writtenBytes = output.passedOn
+    if (this.#writtenMark > 0) this.owner?.channelWritten()
+    if (output === undefined) return
+    this.writtenBytes += output.inFlight
+    output.clear()
   }
 }
 
