@@ -176,11 +176,16 @@ export function describeTasks(label, how) {
   }, async () => {
     const log = file()
     const begun = await Promise.all(
-      Array.from({ length: 8 }, (_, i) => start('noted', { file: log, name: i, ms: 400 })),
+      Array.from({ length: 8 }, (_, i) => start('noted', { file: log, name: i, ms: 1500 })),
     )
-    const [{ id: before }] = begun
-    await askUntil(socket(), { do: 'status', id: before }, ({ task }) => task?.state === 'running')
-    await stage.residents[0].child.kill()
+    // Tasks are shared between processes: the one to be killed must have one of them in hand.
+    const { child } = stage.residents[0]
+    const runsThere = () => {
+      const there = notes(log).filter(([, , pid]) => Number(pid) === child.process.pid)
+      return there.length > there.filter(([word]) => word.startsWith('end')).length * 2
+    }
+    await askUntil(socket(), { do: 'ping' }, runsThere)
+    await child.kill()
     const tasks = []
     const path = stage.sockets.at(-1)
     for (const { id } of begun) tasks.push(await ended(path, id, 30_000))
