@@ -3,7 +3,7 @@
  * what waits for a lane, and when waiting is over; what happens on a lane is the lane's.
  */
 import { EventEmitter } from 'node:events'
-import { guarded } from '../connection/guarded.js'
+import { guard } from '../connection/guard.js'
 import { FrameError, optionError } from '../errors.js'
 import { countOption, msOption, optionsObject, signalOption } from '../options.js'
 import type { Channel } from '../transport/contract.js'
@@ -250,14 +250,14 @@ export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter
       onLaneDown: (_lane, connectionId, error) => {
         this.#lastError = error
         this.#totals.disconnects++
-        guarded(() => this.emit('disconnect', error, { connectionId }))
+        guard(() => this.emit('disconnect', error, { connectionId }))
       },
       onLaneFailed: (_lane, error) => {
         this.#lastError = error
         this.#tell(error)
       },
       onReconnecting: (_lane, attempt, delay, error) => {
-        guarded(() => this.emit('reconnecting', { attempt, delay, error }))
+        guard(() => this.emit('reconnecting', { attempt, delay, error }))
       },
       onLaneClosed: () => {
         if (!this.#lanes.every(isClosed)) return
@@ -274,11 +274,11 @@ export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   #onUp(channel: Channel): void {
     this.#totals.connects++
     this.#flushQueue()
-    guarded(() => this.emit('connect', { connectionId: channel.id }))
+    guard(() => this.emit('connect', { connectionId: channel.id }))
   }
 
   #tell(error: Error): void {
-    if (this.listenerCount('error') > 0) guarded(() => this.emit('error', error))
+    if (this.listenerCount('error') > 0) guard(() => this.emit('error', error))
   }
 
   // --- closing -------------------------------------------------------------------------------------------------

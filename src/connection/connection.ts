@@ -26,14 +26,11 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends Receiver
   /** Anything the user wants to keep with the connection. */
   data: unknown = undefined
 
-  /** `send` takes values, not payloads. */
-  readonly #encodes: boolean
   #sends: PendingSends | undefined
 
   /** @internal Connections come from `createServer`, `connect` and `wrap`. */
   constructor(channel: Channel, init: ConnectionInit) {
     super(channel, init)
-    this.#encodes = init.serialization.kind === 'json' || init.serialization.kind === 'custom'
     channel.events = this
   }
 
@@ -81,7 +78,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends Receiver
    * Nothing was queued then.
    */
   send(payload: Out): boolean {
-    const value = this.#encodes ? this.init.serialization.encode(payload) : payload
+    const value = this.encodes ? this.init.serialization.encode(payload) : payload
     return this.channel.send(value as Uint8Array | string)
   }
 
@@ -119,32 +116,25 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends Receiver
    * @throws {FrameError} `ERR_FRAME_CONSUMER_MODE` when the connection already has a consumer.
    */
   onBatch(callback: (batch: FrameBatch) => void): this {
-    this.claim('batch')
-    this.consumeBatches(callback)
+    if (typeof callback !== 'function') throw optionError('callback', 'a function', callback)
+    this.consume(callback)
     return this
   }
 
   /** A Duplex in object mode: a chunk is a frame in both directions. Claims the connection. */
   toDuplex(): Duplex {
-    this.claim('duplex')
-    const [duplex, consumer] = toDuplex(this)
-    this.consumeWith(consumer)
-    return duplex
+    return toDuplex(this)
   }
 
   /** A pair of WHATWG streams with backpressure: a chunk is a frame. Claims the connection. */
   toWeb(): WebStreams<In, Out> {
-    this.claim('web')
-    const [streams, consumer] = toWeb<In, Out>(this)
-    this.consumeWith(consumer)
-    return streams
+    return toWeb<In, Out>(this)
   }
 
   /** Frames in order; leaving the loop early destroys the connection. Claims the connection. */
   [Symbol.asyncIterator](): AsyncIterableIterator<In> {
-    this.claim('iterator')
     const iterator = new FrameIterator<In>(this)
-    this.consumeWith(iterator)
+    this.consume(iterator)
     return iterator
   }
 
@@ -201,10 +191,10 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends Receiver
     return this
   }
 
-  /** Closes with a linger, without waiting: what a policy does after its last reply. @internal */
-  finish(lingerMs: number): void {
+  /** Closes behind what is queued, without waiting for it. @internal */
+  closeQueued(): void {
     this.silence()
-    this.channel.close({ ms: lingerMs })
+    this.channel.close({ ms: 0 })
   }
 
   /** Settles when the kernel has everything that was sent so far. @internal */

@@ -2,13 +2,12 @@
  * Receiver: the half of a connection that brings what one channel tells to one consumer, in order. It knows consumer
  * modes, frames that have to wait, and that nothing follows an error; it does not know how frames are sent.
  */
-import { EventEmitter } from 'node:events'
 import type { FrameBatch } from '../codec/batch.js'
 import { FrameError } from '../errors.js'
 import type { Channel } from '../transport/contract.js'
+import { BareEmitter } from './bare-emitter.js'
 import type { Connection } from './connection.js'
 import { publish } from './diagnostics.js'
-import { forgetStore, makeStore, onlyListener } from './event-store.js'
 import { guard, rethrow } from './guard.js'
 import { Held } from './held.js'
 import type { ConnectionEventName, ConnectionEvents, ConnectionInit, Consumer } from './types.js'
@@ -26,6 +25,12 @@ const ENDED = 8
 const TOLD = 16
 /** Not read from, because it does not read. */
 const CHOKED = 32
+/** It has a consumer, or frames were promised to one. */
+const CLAIMED = 64
+/** The consumer is the listeners of 'frame'. */
+const EMITS = 128
+/** `send` takes values, not payloads. */
+const ENCODES = 256
 
 /**
  * Bytes queued to a peer from which on nothing more of it is read until they are written: a server that answers whatever
@@ -34,29 +39,28 @@ const CHOKED = 32
  */
 const CHOKE_BYTES = 64 * 1024 * 1024
 
-type Mode = 'none' | 'frame' | 'batch' | 'iterator' | 'duplex' | 'web' | 'internal'
+type BatchCallback = (batch: FrameBatch) => void
 
 /**
  * The base of `Connection`, and one object with it: there is one in every idle connection. Made ready for a channel by
  * being its `events`.
  */
-export abstract class Receiver<In> extends EventEmitter {
-  /** @internal */ protected readonly channel: Channel
+export abstract class Receiver<In> extends BareEmitter {
+  /** @internal */ readonly channel: Channel
   /** @internal */ protected readonly init: ConnectionInit
   /** @internal What closes the connection. */ protected error: Error | undefined
-  #mode: Mode = 'none'
-  #batchConsumer: ((batch: FrameBatch) => void) | undefined
-  #consumer: Consumer | undefined
+  #consumer: BatchCallback | Consumer | undefined
   #held: Held | undefined
   /** PAUSED, DEAF and so on. */
-  #state = 0
+  #state: number
 
   /** @internal */
   protected constructor(channel: Channel, init: ConnectionInit) {
     super()
-    forgetStore(this)
     this.channel = channel
     this.init = init
+    const { kind } = init.serialization
+    this.#state = kind === 'json' || kind === 'custom' ? ENCODES : 0
   }
 
   /** The connection this is. @internal */
@@ -73,6 +77,11 @@ export abstract class Receiver<In> extends EventEmitter {
   /** 'close' was emitted, or is about to be. */
   get closed(): boolean {
     return (this.#state & CLOSED) !== 0
+  }
+
+  /** @internal `send` takes values, not payloads. */
+  protected get encodes(): boolean {
+    return (this.#state & ENCODES) !== 0
   }
 
   /** Stops delivery and reading. Frames that were already read wait for {@link resume}. */
@@ -95,7 +104,7 @@ export abstract class Receiver<In> extends EventEmitter {
     event: E,
     listener: (...args: ConnectionEvents<In>[E]) => void,
   ): this {
-    makeStore(this)
+    this.expectListener()
     super.on(event, listener)
     if (event === 'frame') this.#onFrameListener()
     return this
@@ -112,16 +121,20 @@ export abstract class Receiver<In> extends EventEmitter {
     event: E,
     listener: (...args: ConnectionEvents<In>[E]) => void,
   ): this {
-    makeStore(this)
+    this.expectListener()
     super.prependListener(event, listener)
     if (event === 'frame') this.#onFrameListener()
     return this
   }
 
-  /** Claims the connection for a server or client: as {@link onBatch}, told apart in errors. @internal */
-  consume(callback: (batch: FrameBatch) => void): void {
-    this.claim('internal')
-    this.consumeBatches(callback)
+  /**
+   * Claims the connection for one way of consuming it.
+   * @throws {FrameError} `ERR_FRAME_CONSUMER_MODE` @internal
+   */
+  consume(consumer: BatchCallback | Consumer): void {
+    this.#claim()
+    this.#consumer = consumer
+    this.#kick()
   }
 
   /** What frame `i` carries, by the connection's serialization, in memory of its own. @internal */
@@ -148,7 +161,7 @@ export abstract class Receiver<In> extends EventEmitter {
   /** @internal */
   channelBatch(batch: FrameBatch): void {
     if ((this.#state & DEAF) !== 0) return
-    if (this.#held !== undefined || (this.#state & PAUSED) !== 0 || this.#mode === 'none') {
+    if (this.#held !== undefined || (this.#state & (PAUSED | CLAIMED)) !== CLAIMED) {
       this.#hold(batch, 0)
       return
     }
@@ -200,7 +213,7 @@ export abstract class Receiver<In> extends EventEmitter {
     const error = this.error ?? fault
     this.settleSends(error)
     guard(() => this.init.policy?.onClosed?.(this.whole(), error))
-    if (this.#held !== undefined && this.#mode !== 'none') this.#held.closed = true
+    if (this.#held !== undefined && (this.#state & CLAIMED) !== 0) this.#held.closed = true
     else this.#close(error)
   }
 
@@ -208,12 +221,13 @@ export abstract class Receiver<In> extends EventEmitter {
 
   /** Delivers frames from `from` on; returns the first that was not delivered. */
   #deliver(batch: FrameBatch, from: number): number {
-    if (this.#mode === 'frame') return this.#emitFrames(batch, from)
+    if ((this.#state & EMITS) !== 0) return this.#emitFrames(batch, from)
+    const consumer = this.#consumer
     try {
-      if (this.#batchConsumer !== undefined) this.#batchConsumer(batch)
-      else this.#consumer?.onBatch(batch)
+      if (typeof consumer === 'function') consumer(batch)
+      else consumer?.onBatch(batch)
     } catch (error) {
-      if (this.#consumer !== undefined && error instanceof FrameError) this.fail(error)
+      if (typeof consumer === 'object' && error instanceof FrameError) this.fail(error)
       else rethrow(error)
     }
     return batch.length
@@ -233,7 +247,7 @@ export abstract class Receiver<In> extends EventEmitter {
         return length
       }
       try {
-        const listener = onlyListener(this, 'frame')
+        const listener = this.onlyListener('frame')
         if (listener !== undefined) listener.call(this, payload)
         else if (!this.emit('frame', payload)) return i
       } catch (error) {
@@ -263,8 +277,8 @@ export abstract class Receiver<In> extends EventEmitter {
 
   /** A consumer was chosen when everything was over. */
   #tellLate(): void {
-    if ((this.#state & ENDED) !== 0) this.#consumer?.onEnd()
-    if ((this.#state & CLOSED) !== 0) this.#consumer?.onClose(this.error)
+    if ((this.#state & ENDED) !== 0) this.#ending?.onEnd()
+    if ((this.#state & CLOSED) !== 0) this.#ending?.onClose(this.error)
   }
 
   #deliverHeld(): void {
@@ -285,29 +299,23 @@ export abstract class Receiver<In> extends EventEmitter {
     else if ((this.#state & (PAUSED | DEAF)) === 0) this.#read()
   }
 
-  /**
-   * Takes the connection for one way of consuming it.
-   * @throws {FrameError} `ERR_FRAME_CONSUMER_MODE` @internal
-   */
-  protected claim(mode: Mode): void {
-    if (this.#mode !== 'none') throw new FrameError('ERR_FRAME_CONSUMER_MODE', { connectionId: this.id })
-    this.#mode = mode
+  /** The consumer, where it wants to know how it ends. */
+  get #ending(): Consumer | undefined {
+    return typeof this.#consumer === 'object' ? this.#consumer : undefined
   }
 
-  /** After {@link claim}: whole batches, to a callback. @internal */
-  protected consumeBatches(callback: (batch: FrameBatch) => void): void {
-    this.#batchConsumer = callback
-    this.#kick()
-  }
-
-  /** After {@link claim}: to a loop or a stream. @internal */
-  protected consumeWith(consumer: Consumer): void {
-    this.#consumer = consumer
-    this.#kick()
+  #claim(): void {
+    if ((this.#state & CLAIMED) !== 0) {
+      throw new FrameError('ERR_FRAME_CONSUMER_MODE', { connectionId: this.id })
+    }
+    this.#state |= CLAIMED
   }
 
   #onFrameListener(): void {
-    if (this.#mode !== 'frame') this.claim('frame')
+    if ((this.#state & EMITS) === 0) {
+      this.#claim()
+      this.#state |= EMITS
+    }
     this.#kick()
   }
 
@@ -317,7 +325,7 @@ export abstract class Receiver<In> extends EventEmitter {
     this.#state |= ENDED
     if (this.init.policy?.onEnd?.(this.whole())) {
       // The policy goes on from here.
-    } else if (this.#consumer !== undefined) this.#consumer.onEnd()
+    } else if (this.#ending !== undefined) this.#ending.onEnd()
     else this.endUnattended()
     guard(() => this.emit('end'))
   }
@@ -344,7 +352,7 @@ export abstract class Receiver<In> extends EventEmitter {
     if ((this.#state & CLOSED) !== 0) return
     this.#state |= CLOSED
     this.silence()
-    guard(() => this.#consumer?.onClose(error))
+    guard(() => this.#ending?.onClose(error))
     if (error !== undefined) this.#tell(error)
     guard(() => (error === undefined ? this.emit('close') : this.emit('close', error)))
   }

@@ -7,7 +7,6 @@ import { ReadableStream, WritableStream } from 'node:stream/web'
 import type { FrameBatch } from '../codec/batch.js'
 import { FrameError } from '../errors.js'
 import type { Connection } from './connection.js'
-import type { Consumer } from './types.js'
 
 /** Frames that wait in a stream before reading stops. */
 const HIGH_WATER_MARK = 64
@@ -57,9 +56,25 @@ class Room {
 }
 
 /** @internal */
-export function toDuplex(connection: AnyConnection): [Duplex, Consumer] {
-  const room = new Room(connection)
+export function toDuplex(connection: AnyConnection): Duplex {
   let ended = false
+  // First of all: a connection that has a consumer is left as it is.
+  connection.consume({
+    onBatch(batch: FrameBatch) {
+      let room = true
+      for (let i = 0; i < batch.length; i++) room = duplex.push(connection.decode(batch, i)) && room
+      if (!room) connection.pause()
+    },
+    onEnd() {
+      ended = true
+      duplex.push(null)
+    },
+    onClose(error) {
+      // After a clean end what is buffered is still to be read.
+      if (error !== undefined || !ended) duplex.destroy(error)
+    },
+  })
+  const room = new Room(connection)
   const duplex = new Duplex({
     objectMode: true,
     highWaterMark: HIGH_WATER_MARK,
@@ -73,35 +88,33 @@ export function toDuplex(connection: AnyConnection): [Duplex, Consumer] {
     destroy: (error, done) => {
       if (connection.closed) return done(error)
       connection.once('close', () => done(error))
-      if (error === null && duplex.writableFinished) connection.finish(0)
+      if (error === null && duplex.writableFinished) connection.closeQueued()
       else connection.destroy(error ?? undefined)
     },
   })
-  return [
-    duplex,
-    {
-      onBatch(batch: FrameBatch) {
-        let room = true
-        for (let i = 0; i < batch.length; i++) room = duplex.push(connection.decode(batch, i)) && room
-        if (!room) connection.pause()
-      },
-      onEnd() {
-        ended = true
-        duplex.push(null)
-      },
-      onClose(error) {
-        // After a clean end what is buffered is still to be read.
-        if (error !== undefined || !ended) duplex.destroy(error)
-      },
-    },
-  ]
+  return duplex
 }
 
 /** @internal */
-export function toWeb<In, Out>(connection: Connection<In, Out>): [WebStreams<In, Out>, Consumer] {
-  const room = new Room(connection as AnyConnection)
+export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, Out> {
   let open = true
   let controller!: ReadableStreamDefaultController<In>
+  connection.consume({
+    onBatch(batch) {
+      for (let i = 0; i < batch.length && open; i++) controller.enqueue(connection.decode(batch, i))
+      if (open && (controller.desiredSize ?? 0) <= 0) connection.pause()
+    },
+    onEnd() {
+      if (open) controller.close()
+      open = false
+    },
+    onClose(error) {
+      if (open && error !== undefined) controller.error(error)
+      else if (open) controller.close()
+      open = false
+    },
+  })
+  const room = new Room(connection as AnyConnection)
   const readable = new ReadableStream<In>(
     {
       start: (given) => {
@@ -126,20 +139,5 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): [WebStreams<In,
     },
     abort: (reason) => void connection.destroy(reason instanceof Error ? reason : undefined),
   })
-  const consumer: Consumer = {
-    onBatch(batch) {
-      for (let i = 0; i < batch.length && open; i++) controller.enqueue(connection.decode(batch, i))
-      if (open && (controller.desiredSize ?? 0) <= 0) connection.pause()
-    },
-    onEnd() {
-      if (open) controller.close()
-      open = false
-    },
-    onClose(error) {
-      if (open && error !== undefined) controller.error(error)
-      else if (open) controller.close()
-      open = false
-    },
-  }
-  return [{ readable, writable }, consumer]
+  return { readable, writable }
 }

@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { hasSubscribers, publish } from '../connection/diagnostics.js'
-import { guarded } from '../connection/guarded.js'
+import { guard, rethrow } from '../connection/guard.js'
 import type { Connection } from '../connection/index.js'
 import { FrameError } from '../errors.js'
 import { msOption, optionsObject } from '../options.js'
@@ -12,10 +12,10 @@ import type { Address, Channel, ListenerConfig, ListenerEvents } from '../transp
 import { type ResolvedListen, resolveListen } from './listen-options.js'
 import { type Listening, startListening } from './listening.js'
 import { OnceSession } from './once-session.js'
-import { PlainSession } from './plain-session.js'
+import { ServedPolicy } from './served-connection.js'
+import { type Served, ServedList } from './served-list.js'
 import { type ResolvedServerOptions, resolveServerOptions } from './server-options.js'
-import type { Session, SessionHost } from './session.js'
-import { SessionList } from './session-list.js'
+import type { SessionHost } from './session.js'
 import { StreamSession } from './stream-session.js'
 import type { DropInfo, ListenOptions, ServerEvents, ServerOptions, ServerStats } from './types.js'
 
@@ -30,8 +30,8 @@ type State = 'new' | 'starting' | 'listening' | 'closing' | 'closed'
  */
 export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter {
   readonly #options: ResolvedServerOptions
-  readonly #makeSession: (channel: Channel) => Session
-  readonly #sessions = new SessionList()
+  readonly #serve: (channel: Channel) => Served
+  readonly #served = new ServedList()
   readonly #totals = {
     accepted: 0,
     dropped: 0,
@@ -62,12 +62,13 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
       errorReply,
       maxPendingRequests,
       totals: this.#totals,
-      onSessionClosed: (session) => this.#forget(session),
-      onHandlerFailure: (error, session) => this.#tellFailure(error, session),
+      onClosed: (served) => this.#forget(served),
+      onHandlerFailure: (error, served) => this.#tellFailure(error, served),
     }
-    if (exchange === 'once') this.#makeSession = (channel) => new OnceSession(host, channel)
-    else if (onRequest !== undefined) this.#makeSession = (channel) => new StreamSession(host, channel)
-    else this.#makeSession = (channel) => new PlainSession(host, channel)
+    const plain = new ServedPolicy(host)
+    if (exchange === 'once') this.#serve = (channel) => new OnceSession(host, channel)
+    else if (onRequest !== undefined) this.#serve = (channel) => new StreamSession(host, channel)
+    else this.#serve = (channel) => plain.serve(channel)
   }
 
   /**
@@ -112,14 +113,14 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   get connections(): Iterable<Connection<In, Out>> & { readonly size: number } {
     const connectionCount = () => this.#connectionCount()
     const listener = this.#listening?.listener
-    const sessions = this.#sessions
+    const served = this.#served
     return {
       get size() {
         return connectionCount()
       },
       *[Symbol.iterator]() {
         listener?.announceAll?.()
-        for (const session of sessions) yield session.connection as unknown as Connection<In, Out>
+        for (const { connection } of served) yield connection as unknown as Connection<In, Out>
       },
     }
   }
@@ -132,7 +133,7 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
       ...this.#totals,
       heldBytes: this.#listening?.listener.heldBytes ?? 0,
     }
-    for (const { channel } of this.#sessions) addCounters(stats, channel)
+    for (const { channel } of this.#served) addCounters(stats, channel)
     return stats
   }
 
@@ -226,18 +227,25 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   #accept(channel: Channel): boolean {
     const { allowPeer } = this.#options
     if (allowPeer !== undefined && !this.#allowed(channel, allowPeer)) return false
-    const session = this.#makeSession(channel)
-    this.#sessions.add(session)
+    const served = this.#serve(channel)
+    this.#served.add(served)
     this.#totals.accepted++
-    publish('framewire:connection', () => ({ server: this, connection: session.connection }))
-    if (session instanceof PlainSession || this.listenerCount('connection') > 0) {
-      // A connection that nobody answers for by itself keeps its frames until somebody asks for them.
-      const { connection } = session
-      guarded(() => this.emit('connection', connection))
+    // Nothing is made here but the connection: there may be very many that do no more than be open.
+    if (hasSubscribers('framewire:connection')) {
+      publish('framewire:connection', () => ({ server: this, connection: served.connection }))
     }
+    if (this.listenerCount('connection') > 0) this.#announce(served.connection)
     // Accepted in the turn in which the server was closed, or put off until now.
-    if (this.#state === 'closing') session.finish()
+    if (this.#state === 'closing') served.finish()
     return true
+  }
+
+  #announce(connection: Connection<never, never>): void {
+    try {
+      this.emit('connection', connection)
+    } catch (error) {
+      rethrow(error)
+    }
   }
 
   #allowed(channel: Channel, allowPeer: NonNullable<ResolvedServerOptions['allowPeer']>): boolean {
@@ -256,26 +264,26 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   #drop(info: DropInfo): void {
     this.#totals.dropped += info.count
     publish('framewire:drop', () => ({ server: this, ...info }))
-    guarded(() => this.emit('drop', info))
+    guard(() => this.emit('drop', info))
   }
 
-  #forget(session: Session): void {
-    this.#sessions.remove(session)
-    addCounters(this.#totals, session.channel)
-    if (this.#sessions.size === 0 && this.#onIdle !== undefined) this.#onIdle()
+  #forget(served: Served): void {
+    this.#served.remove(served)
+    addCounters(this.#totals, served.channel)
+    if (this.#served.size === 0 && this.#onIdle !== undefined) this.#onIdle()
   }
 
-  #tellFailure(error: Error, session: Session): void {
-    publish('framewire:error', () => ({ server: this, connection: session.connection, error }))
-    if (this.listenerCount('error') > 0) this.#tell(error, session.connection)
+  #tellFailure(error: Error, served: Served): void {
+    publish('framewire:error', () => ({ server: this, connection: served.connection, error }))
+    if (this.listenerCount('error') > 0) this.#tell(error, served.connection)
   }
 
   #tell(error: Error, connection: Connection<never, never> | undefined): void {
-    if (this.listenerCount('error') > 0) guarded(() => this.emit('error', error, connection))
+    if (this.listenerCount('error') > 0) guard(() => this.emit('error', error, connection))
   }
 
   #connectionCount(): number {
-    return this.#listening?.listener.connectionCount ?? this.#sessions.size
+    return this.#listening?.listener.connectionCount ?? this.#served.size
   }
 
   // --- closing ---------------------------------------------------------------------------------------------------
@@ -289,7 +297,7 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
     } finally {
       // Who was accepted and has not said a word is there, too.
       this.#listening?.listener.announceAll?.()
-      for (const session of this.#sessions) session.finish()
+      for (const served of this.#served) served.finish()
       await this.#allClosed(timeout)
       this.#state = 'closed'
       this.emit('close')
@@ -297,10 +305,10 @@ export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter
   }
 
   #allClosed(timeout: number): Promise<void> {
-    if (this.#sessions.size === 0) return Promise.resolve()
+    if (this.#served.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        for (const session of this.#sessions) session.channel.destroy()
+        for (const { channel } of this.#served) channel.destroy()
       }, timeout)
       this.#onIdle = () => {
         clearTimeout(timer)

@@ -11,6 +11,7 @@ import type { ConnectionInit, ConnectionPolicy } from '../connection/types.js'
 import { FrameError } from '../errors.js'
 import type { Channel, ChannelEvents, PeerCredentials } from '../transport/contract.js'
 import { RequestContext } from './context.js'
+import type { Served } from './served-list.js'
 import type { ErrorReply, RequestHandler } from './types.js'
 
 /** How long a connection that is closed reads on, so that the peer gets to read what it was told, ms. */
@@ -23,10 +24,10 @@ export interface SessionHost {
   readonly errorReply: ErrorReply | undefined
   readonly maxPendingRequests: number
   readonly totals: SessionTotals
-  /** The session's channel is closed. */
-  onSessionClosed(session: Session): void
+  /** Its channel is closed. */
+  onClosed(served: Served): void
   /** A handler, or a callback beside it, failed; whoever listens to the server's 'error' is told. */
-  onHandlerFailure(error: Error, session: Session): void
+  onHandlerFailure(error: Error, served: Served): void
 }
 
 /** Counted by sessions as it happens. */
@@ -37,11 +38,10 @@ export interface SessionTotals {
   handlerFailures: number
 }
 
-export abstract class Session implements ChannelEvents, ConnectionInit, ConnectionPolicy {
+export abstract class Session implements Served, ChannelEvents, ConnectionInit, ConnectionPolicy {
   readonly channel: Channel
-  /** Neighbours in the server's list of sessions. */
-  previous: Session | undefined = undefined
-  next: Session | undefined = undefined
+  previous: Served | undefined = undefined
+  next: Served | undefined = undefined
   protected readonly host: SessionHost
   #connection: Connection<never, never> | undefined = undefined
   #context: RequestContext | undefined = undefined
@@ -93,7 +93,6 @@ export abstract class Session implements ChannelEvents, ConnectionInit, Connecti
     return this.#abort.signal
   }
 
-  /** Lets what is in flight finish, then closes. */
   abstract finish(): void
   /** Frames arrived. */
   abstract batch(batch: FrameBatch): void
@@ -113,7 +112,7 @@ export abstract class Session implements ChannelEvents, ConnectionInit, Connecti
     if (this.#closed) return
     this.#closed = true
     this.#abort?.abort(this.#lostError())
-    this.host.onSessionClosed(this)
+    this.host.onClosed(this)
   }
 
   #lostError(): FrameError {
@@ -148,17 +147,8 @@ export abstract class Session implements ChannelEvents, ConnectionInit, Connecti
     return this.channel.send(this.host.serialization.encode(value) as Uint8Array)
   }
 
-  /** Sends what `errorReply` says to `error`, if there is one and it says something. */
   protected sendErrorReply(error: FrameError): void {
-    const { errorReply } = this.host
-    if (errorReply === undefined) return
-    try {
-      const reply = errorReply(error, this.context)
-      if (reply !== null && reply !== undefined) this.channel.send(reply)
-    } catch (cause) {
-      // The peer goes without; whoever wrote errorReply has to hear of it.
-      this.host.onHandlerFailure(handlerError(cause, this.id, 'errorReply failed'), this)
-    }
+    sendErrorReply(this.host, this, error, () => this.context)
   }
 
   /** The handler failed: counts and tells, and gives what the peer is refused with. */
@@ -225,6 +215,25 @@ export abstract class Session implements ChannelEvents, ConnectionInit, Connecti
 
   onClosed(): void {
     this.closed()
+  }
+}
+
+/** Sends what `errorReply` says to `error`, if there is one and it says something. */
+export function sendErrorReply(
+  host: SessionHost,
+  served: Served,
+  error: FrameError,
+  context: () => RequestContext,
+): void {
+  const { errorReply } = host
+  if (errorReply === undefined) return
+  const { channel } = served
+  try {
+    const reply = errorReply(error, context())
+    if (reply !== null && reply !== undefined) channel.send(reply)
+  } catch (cause) {
+    // The peer goes without; whoever wrote errorReply has to hear of it.
+    host.onHandlerFailure(handlerError(cause, channel.id, 'errorReply failed'), served)
   }
 }
 
