@@ -73,9 +73,7 @@ export function planOf(seed) {
 function describe(error) {
   if (error === undefined) return 'close'
   const { code, declared, limit, received, hint } = error
-  // Past 2^53 a number is not exact, and how it is rounded is nobody's promise.
-  const told = declared > Number.MAX_SAFE_INTEGER ? 'past 2^53' : declared
-  return `close ${JSON.stringify({ code, declared: told, limit, received, hint })}`
+  return `close ${JSON.stringify({ code, declared, limit, received, hint })}`
 }
 
 /** The events of the server's side and the bytes of the client's. */

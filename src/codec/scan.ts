@@ -26,7 +26,7 @@ export class ScanResult {
   rows = 0
   /** Where the first frame that is not in the table begins. */
   next = 0
-  /** Payload bytes that frame declares (SCAN_BODY, SCAN_TOO_LARGE). Past 2^53 no longer exact. */
+  /** Payload bytes that frame declares (SCAN_BODY, SCAN_TOO_LARGE). Past 2^53 the nearest number. */
   payloadLength = 0
   /** Its bytes on the wire, header included (SCAN_BODY, SCAN_TOO_LARGE). */
   frameLength = 0
@@ -166,7 +166,33 @@ export function readHeader(
     if (field + width > to) return SCAN_HEADER
     value = format.littleEndian ? readLE(bytes, field, width) : readBE(bytes, field, width)
   }
+  if (value >= 2 ** 53) return refuseWide(format, width, readWide(format, bytes, field, width), result)
   return judge(format, limit, width, value, result)
+}
+
+/** Too large whatever is added to it; told as exactly as a number can, which sums of rounded ones would not be. */
+function refuseWide(format: CompiledFormat, width: number, value: bigint, result: ScanResult): number {
+  const headerLength = format.lengthOffset + width
+  const strip = format.strip < 0 ? headerLength : format.strip
+  const payload = value + BigInt(headerLength + format.lengthAdjustment - strip)
+  result.payloadLength = Number(payload < MOST ? payload : MOST)
+  result.frameLength = result.payloadLength + strip
+  result.headerLength = headerLength
+  return SCAN_TOO_LARGE
+}
+
+/** The largest length that is told. */
+const MOST = 2n ** 64n - 1n
+
+function readWide(format: CompiledFormat, bytes: Uint8Array, at: number, width: number): bigint {
+  const isVarint = format.lengthBytes === 0
+  const isLittle = isVarint || format.littleEndian
+  let value = 0n
+  for (let i = 0; i < width; i++) {
+    const byte = BigInt(bytes[isLittle ? at + width - 1 - i : at + i])
+    value = isVarint ? (value << 7n) | (byte & 0x7fn) : (value << 8n) | byte
+  }
+  return value
 }
 
 function judge(
@@ -184,8 +210,6 @@ function judge(
   result.payloadLength = payloadLength
   result.frameLength = payloadLength + strip
   result.headerLength = headerLength
-  // No longer exact, and too large whatever is added to it.
-  if (value > 2 ** 53) return SCAN_TOO_LARGE
   if (behind < 0 || payloadLength < 0) return SCAN_INVALID
   return payloadLength > limit ? SCAN_TOO_LARGE : SCAN_BODY
 }
