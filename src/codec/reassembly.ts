@@ -86,7 +86,7 @@ export class Reassembly {
   private skip = 0
   private space: ScanSpace
   private readonly scanner: Scanner
-  private readonly ownsChunks: boolean
+  private ownsChunks: boolean
   private readonly discard: boolean
   private pushing = false
   private stopped = false
@@ -147,6 +147,16 @@ export class Reassembly {
       this.space = home
     }
     return this.error
+  }
+
+  /** Bytes of the unfinished frame on the wire; 0: its header is not whole. */
+  get pending(): number {
+    return this.frameLength
+  }
+
+  /** Chunks pushed from now on are written to again. */
+  borrowChunks(): void {
+    this.ownsChunks = false
   }
 
   /** The stream ended. Returns `ERR_FRAME_TRUNCATED` when that was inside a frame. */

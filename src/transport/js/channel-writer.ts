@@ -97,8 +97,9 @@ export abstract class ChannelWriter implements SlabUser {
 
   #sendLarge(bytes: Uint8Array, size: number): boolean {
     const { format, maxFrameLength } = this.config
-    // Memory that can change its size is copied, and so is a payload that holds a part of its header.
-    if (!isStable(bytes.buffer) || (format.strip >= 0 && format.strip < format.headerBytes)) {
+    // Copied: what lies where the next read goes, memory that can change its size, a payload that holds a part of its header.
+    const isBorrowed = bytes.buffer === this.hub.slab?.buffer
+    if (isBorrowed || !isStable(bytes.buffer) || (format.strip >= 0 && format.strip < format.headerBytes)) {
       return this.#queueFrame(encode(format, maxFrameLength, bytes))
     }
     const { out, deadlines } = this.hub

@@ -105,6 +105,10 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
 
   // --- receiving -----------------------------------------------------------------------------------------------
 
+  protected get input(): Reassembly | undefined {
+    return this.#input
+  }
+
   /** @internal */
   onChunk(chunk: Buffer): void {
     this.bytesReceived += chunk.length

@@ -1,0 +1,53 @@
+/**
+ * Reading of a busy socket into memory of ours. By itself a socket of node:net gets fresh memory for every 64 KiB it reads,
+ * which costs half as much again as the reading. `onread` is the way to spare it, but Node takes it only where a socket
+ * is made, and a server's sockets are made by Node. Knows how a socket is switched over, not what is read.
+ */
+import { Socket, type SocketConstructorOpts } from 'node:net'
+
+/** What a socket with `onread` has more than others. */
+interface Fields {
+  /** Where every read goes. */
+  readonly buffer: symbol
+  /** Called with the number of bytes of each read. */
+  readonly callback: symbol
+  /** Called behind it for other memory, where there is one. */
+  readonly generator: symbol
+}
+
+type Reading = Socket & {
+  [field: symbol]: unknown
+  readonly _handle?: { useUserBuffer?(buffer: Uint8Array): void } | null
+}
+
+/** Finds them in a socket that was made with `onread`; undefined where this runtime has none, or others. */
+function findFields(): Fields | undefined {
+  const options = { onread: { buffer: new Uint8Array(1), callback: () => true } }
+  const sample = new Socket(options as SocketConstructorOpts)
+  const symbols = Object.getOwnPropertySymbols(sample)
+  sample.destroy()
+  const named = (name: string) => symbols.find((symbol) => symbol.description === name)
+  const fields = { buffer: named('kBuffer'), callback: named('kBufferCb'), generator: named('kBufferGen') }
+  return fields.buffer && fields.callback && fields.generator ? (fields as Fields) : undefined
+}
+
+export class BulkReading {
+  #fields: Fields | undefined | null = null
+
+  /**
+   * From the next read on `socket` emits no 'data': `onRead` is called with the bytes that lie at the start of `memory`.
+   * False: not on this runtime, and nothing was changed.
+   */
+  attach(socket: Socket, memory: Uint8Array, onRead: (count: number) => void): boolean {
+    if (this.#fields === null) this.#fields = findFields()
+    const fields = this.#fields
+    const reading = socket as Reading
+    const handle = reading._handle
+    if (fields === undefined || typeof handle?.useUserBuffer !== 'function') return false
+    reading[fields.buffer] = memory
+    reading[fields.callback] = onRead
+    reading[fields.generator] = null
+    handle.useUserBuffer(memory)
+    return true
+  }
+}
