@@ -47,9 +47,14 @@ interface Answer {
   readonly reply: string
 }
 
-async function run(folder: string, flags: string[] = [], env: Record<string, string> = {}) {
+async function run(
+  folder: string,
+  flags: string[] = [],
+  env: Record<string, string> = {},
+  program = 'main.mjs',
+) {
   const { FRAMEWIRE_BACKEND: _, ...inherited } = process.env
-  const child = spawn(process.execPath, [...flags, join(folder, 'main.mjs'), join(folder, 's')], {
+  const child = spawn(process.execPath, [...flags, join(folder, program), join(folder, 's')], {
     env: { ...inherited, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -125,3 +130,33 @@ it.runIf(isNative)('26. a binary that is there is used', async () => {
   const { answer } = await run(folder)
   expect(answer).toMatchObject({ backend: 'native', served: 'native', binding: join(folderOfPackage, addon) })
 })
+
+it.runIf(isNative)(
+  'a process that holds the package as ES modules and as CommonJS has two of it that work',
+  async () => {
+    const { folder, folderOfPackage } = await installation()
+    await mkdir(join(folderOfPackage, 'build/Release'), { recursive: true })
+    await copyFile(join(root, addon), join(folderOfPackage, addon))
+    await writeFile(
+      join(folder, 'both.cjs'),
+      `
+const { createServer, request } = require('framewire')
+import('framewire').then(async (modules) => {
+  const path = process.argv[2]
+  const server = createServer({ onRequest: (payload) => 're: ' + payload })
+  await server.listen(path)
+  const other = modules.createServer({ onRequest: (payload) => modules.request({ path }, payload) })
+  await other.listen(path + 2)
+  const reply = String(await request({ path: path + 2 }, 'hello'))
+  const served = [server.stats().backend, other.stats().backend].join()
+  await other.close()
+  await server.close()
+  console.log(JSON.stringify({ served, reply }))
+})
+`,
+    )
+    const { status, stderr, answer } = await run(folder, [], {}, 'both.cjs')
+    expect([status, stderr]).toEqual([0, ''])
+    expect(answer).toEqual({ served: 'native,native', reply: 're: hello' })
+  },
+)

@@ -45,7 +45,7 @@ export function loadBinary(): LoadedBinary {
     }
   }
   try {
-    return { status: 'loaded', binding: require(file), path: file }
+    return { status: 'loaded', binding: load(file), path: file }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     // Forbidden is not broken: the binary was never looked at.
@@ -59,6 +59,16 @@ export function loadBinary(): LoadedBinary {
       cause: error,
     }
   }
+}
+
+/**
+ * An instance of our own: `require` gives everybody the same one, and a process may hold this package twice, as ES modules
+ * and as CommonJS, each with a hub of its own.
+ */
+function load(file: string): unknown {
+  const module = { exports: {} }
+  process.dlopen(module, file)
+  return module.exports
 }
 
 function resolveBinary(root: string): string {
