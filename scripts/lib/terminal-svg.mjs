@@ -1,8 +1,5 @@
-// Draws what a program printed as an SVG: `FORCE_COLOR=1 npm start 2>/dev/null | node scripts/terminal-svg.mjs OUT.svg TITLE`.
-// Knows the few colours our own output uses; blocks become rectangles, so that bars have no seams in any font.
-import { readFileSync, writeFileSync } from 'node:fs'
-
-const [file, title = ''] = process.argv.slice(2)
+// What a terminal shows, as an SVG. Knows the few colours our own output uses; blocks become rectangles, so that bars have
+// no seams in any font.
 const CELL = 8.4
 const LINE = 20
 const PAD = 20
@@ -11,6 +8,7 @@ const COLOURS = { 31: '#ff7b72', 32: '#3fb950', 33: '#d29922', 34: '#58a6ff', 36
 const PLAIN = '#e6edf3'
 const DIM = '#8b949e'
 const EIGHTHS = '▏▎▍▌▋▊▉█'
+const MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 const escaped = (text) => text.replace(/[&<>]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[c])
 // CJK characters are two cells wide.
@@ -65,32 +63,28 @@ function drawLine(line, y) {
   return svg
 }
 
-const lines = readFileSync(0, 'utf8')
-  .replace(/^\n+|\n+$/g, '')
-  .split('\n')
-  .filter((line) => !line.startsWith('> '))
-while (lines[0] === '') lines.shift()
 const plain = (line) =>
   runs(line)
     .map((run) => run.text)
     .join('')
-const width = Math.ceil(Math.max(...lines.map((line) => cells(plain(line)))) * CELL + 2 * PAD)
-const height = TOP + lines.length * LINE + PAD
-const dots = ['#ff5f57', '#febc2e', '#28c840'].map(
-  (c, i) => `<circle cx="${PAD + i * 18}" cy="20" r="5.5" fill="${c}"/>`,
-)
-writeFileSync(
-  file,
-  `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title)}">
+
+/** `output` as it came from a program, escape sequences and all. */
+export function terminalSvg(output, title) {
+  const lines = output.replace(/^\n+|\n+$/g, '').split('\n')
+  const widest = Math.max(cells(title) + 12, ...lines.map((line) => cells(plain(line))))
+  const width = Math.ceil(widest * CELL + 2 * PAD)
+  const height = TOP + lines.length * LINE + PAD
+  const dots = ['#ff5f57', '#febc2e', '#28c840'].map(
+    (c, i) => `<circle cx="${PAD + i * 18}" cy="20" r="5.5" fill="${c}"/>`,
+  )
+  const drawn = lines.map((line, i) => drawLine(line, TOP + 16 + i * LINE)).filter(Boolean)
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escaped(title)}">
 <rect width="${width}" height="${height}" rx="10" fill="#0d1117"/>
 ${dots.join('')}
-<text x="${width / 2}" y="24" fill="${DIM}" text-anchor="middle" font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="13">${escaped(title)}</text>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14">
-${lines
-  .map((line, i) => drawLine(line, TOP + 16 + i * LINE))
-  .filter(Boolean)
-  .join('\n')}
+<text x="${width / 2}" y="24" fill="${DIM}" text-anchor="middle" font-family="${MONO}" font-size="13">${escaped(title)}</text>
+<g font-family="${MONO}" font-size="14">
+${drawn.join('\n')}
 </g>
 </svg>
-`,
-)
+`
+}
