@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { terminalSvg } from './lib/terminal-svg.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+delete process.env.NO_COLOR
 const target = join(root, 'docs/pictures')
 const folder = mkdtempSync(join(tmpdir(), 'fw-pictures-'))
 const LIMIT_MS = 60_000
@@ -24,7 +25,7 @@ class Session {
     this.#child = spawn('script', ['-qefc', shell, '/dev/null'], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, TERM: 'xterm-256color', FORCE_COLOR: '1', NO_COLOR: '' },
+      env: { ...process.env, TERM: 'xterm-256color' },
     })
     this.#child.stdout.setEncoding('utf8').on('data', (text) => {
       this.#said += text
@@ -135,11 +136,7 @@ async function tap() {
 mkdirSync(target, { recursive: true })
 writeFileSync(join(folder, 'handler.mjs'), handler)
 try {
-  draw(
-    'first-run',
-    'npm start',
-    (await run(`node ${join(root, 'examples/first-run/main.mjs')} 2>/dev/null`),
-  )
+  draw('first-run', 'npm start', await run(`node ${join(root, 'examples/first-run/main.mjs')} 2>/dev/null`))
   draw('doctor', 'framewire doctor', await run(`${framewire} doctor`))
   await serve()
   await withServer(async () => {
