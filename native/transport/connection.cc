@@ -38,7 +38,8 @@ Connection *Connection::create(Hub &hub, ChannelConfig &config, bool is_tcp) noe
 Connection::Connection(Hub &hub, ChannelConfig &config, bool is_tcp) noexcept
     : hub_(hub), config_(config), is_tcp_(is_tcp), open_(false), adopted_(false), settling_(false),
       connecting_(false), paused_(false), own_target_(false), first_seen_(false), framed_(false),
-      ended_(false), ending_(false), shut_(false), closing_(false), lingering_(false), closed_(false) {
+      ended_(false), ending_(false), shut_(false), closing_(false), lingers_(false), lingering_(false),
+      closed_(false) {
   read_deadline_.owner = this;
 }
 
@@ -91,14 +92,18 @@ void Connection::start_accepted(uv_os_sock_t fd, bool hold) noexcept {
   hub_.settle_later(this);
 }
 
+// The deadline that ends first.
 void Connection::arm_first() noexcept {
-  if (config_.header_from_accept && config_.header_timeout > 0) {
-    hub_.clock().arm(read_deadline_, config_.deadlines.header, config_.header_timeout);
-  } else if (config_.first_byte_timeout > 0) {
-    hub_.clock().arm(read_deadline_, config_.deadlines.first_byte, config_.first_byte_timeout);
-  } else if (config_.idle_timeout > 0) {
-    hub_.clock().arm(read_deadline_, config_.deadlines.idle, config_.idle_timeout);
-  }
+  DeadlineList *list = &config_.deadlines.idle;
+  uint64_t ms = config_.idle_timeout;
+  auto consider = [&](DeadlineList &other, uint64_t span) {
+    if (span == 0 || (ms != 0 && ms <= span)) return;
+    list = &other;
+    ms = span;
+  };
+  consider(config_.deadlines.first_byte, config_.first_byte_timeout);
+  if (config_.header_from_accept) consider(config_.deadlines.header, config_.header_timeout);
+  if (ms > 0) hub_.clock().arm(read_deadline_, *list, ms);
 }
 
 bool Connection::adopt() noexcept {
@@ -234,23 +239,23 @@ void Connection::finish_end() noexcept {
   if (ended_ && !closing_) close_now();
 }
 
-void Connection::request_close(uint64_t linger) noexcept {
+void Connection::request_close(uint64_t linger, bool always) noexcept {
   if (closed_ || closing_) return;
   if (!open_) return close_now();
   closing_ = true;
+  lingers_ = always;
   linger_ms_ = static_cast<uint32_t>(std::min<uint64_t>(linger, UINT32_MAX));
   hub_.clock().disarm(read_deadline_);
-  if (backlog_ == nullptr || backlog_->queue.empty())
-    finish_close();
-  else
-    watch();
+  if (backlog_ != nullptr && !backlog_->queue.empty()) return watch();
+  // Whoever was not paused has just read what there was.
+  finish_close(!paused_);
 }
 
-void Connection::finish_close() noexcept {
+void Connection::finish_close(bool has_read) noexcept {
   // Closing with input unread makes the peer's kernel throw our answer away or report a reset, so whoever may
   // still be writing is heard out. A peer whose last frame is whole has nothing on its way.
-  bool quiet = fault_ == nullptr && reassembly_.held() == 0;
-  if (ended_ || quiet || linger_ms_ == 0) return close_now();
+  bool quiet = fault_ == nullptr && !lingers_ && reassembly_.held() == 0;
+  if (ended_ || linger_ms_ == 0 || (quiet && (has_read || !has_input()))) return close_now();
   lingering_ = true;
   if (!shut_) {
     shut_ = true;
@@ -260,6 +265,12 @@ void Connection::finish_close() noexcept {
   account();
   hub_.clock().arm(read_deadline_, hub_.linger_list(), linger_ms_);
   watch();
+}
+
+// Takes some of what the peer sent and nobody will read; false: there is none, and none will come.
+bool Connection::has_input() noexcept {
+  uint8_t bytes[256];
+  return platform::receive(fd_, bytes, sizeof bytes) > 0;
 }
 
 void Connection::destroy() noexcept {

@@ -70,7 +70,8 @@ public:
   void pause() noexcept;
   void resume() noexcept;
   void request_end() noexcept;
-  void request_close(uint64_t linger) noexcept;
+  // `always`: the peer is heard out for that long although it is quiet now.
+  void request_close(uint64_t linger, bool always) noexcept;
   void destroy() noexcept;
   void reference(bool on) noexcept;
   // Bytes are taken or copied before it returns.
@@ -122,7 +123,8 @@ private:
   void finish_connect() noexcept;
 
   bool account() noexcept; // false: over the budget, and nothing is booked
-  void update_read_deadline(bool progressed) noexcept;
+  void update_read_deadline(bool whole) noexcept;
+  uint64_t waited() const noexcept; // since the first deadline was armed, in milliseconds
   void update_write_deadline() noexcept;
   void disarm_all() noexcept;
 
@@ -135,7 +137,8 @@ private:
   void progress(size_t bytes) noexcept;
   void after_write() noexcept;
   void finish_end() noexcept;
-  void finish_close() noexcept;
+  void finish_close(bool has_read) noexcept;
+  bool has_input() noexcept;
   void close_now() noexcept;
   void closed() noexcept;
 
@@ -156,6 +159,7 @@ private:
   bool ending_ : 1;     // our side, behind the queue
   bool shut_ : 1;       // our side, done
   bool closing_ : 1;    // behind the queue
+  bool lingers_ : 1;    // when it closes, in any case
   bool lingering_ : 1;  // waiting for the peer's end, reading into nowhere
   bool closed_ : 1;
   uint8_t watched_ = 0;     // events the loop was asked for

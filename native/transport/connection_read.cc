@@ -219,11 +219,23 @@ void Connection::update_read_deadline(bool whole) noexcept {
     list = &config_.deadlines.header;
     ms = config_.header_timeout;
     keep = !whole;
+    if (config_.header_from_accept && !framed_ && ms > 0) ms -= std::min(waited(), ms - 1);
   }
   if (ms == 0)
     clock.disarm(read_deadline_);
   else if (!keep || read_deadline_.list != list)
     clock.arm(read_deadline_, *list, ms);
+}
+
+uint64_t Connection::waited() const noexcept {
+  const Deadline &deadline = read_deadline_;
+  const Deadlines &lists = config_.deadlines;
+  uint64_t span = deadline.list == &lists.first_byte ? config_.first_byte_timeout
+                  : deadline.list == &lists.idle     ? config_.idle_timeout
+                                                     : 0;
+  uint64_t now = hub_.clock().now();
+  uint64_t left = deadline.due > now ? deadline.due - now : 0;
+  return span > left ? span - left : 0;
 }
 
 void Connection::update_write_deadline() noexcept {

@@ -110,7 +110,7 @@ void Connection::check_mark() noexcept {
 void Connection::after_write() noexcept {
   if (read_deadline_.list == &config_.deadlines.idle) update_read_deadline(true);
   if (closing_)
-    finish_close();
+    finish_close(false);
   else if (ending_ && !shut_)
     finish_end();
 }

@@ -279,7 +279,7 @@ void Hub::write_chain(Connection &target, uint32_t index) noexcept {
     if (pieces > 0) target.write(bufs, pieces, total);
     pieces = total = 0;
     if (segment.kind == segment_end) target.request_end();
-    if (segment.kind == segment_close) target.request_close(segment.start);
+    if (segment.kind == segment_close) target.request_close(segment.start, segment.end != 0);
   }
   if (pieces > 0) target.write(bufs, pieces, total);
 }

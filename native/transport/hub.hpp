@@ -56,7 +56,7 @@ enum SegmentKind : uint32_t {
   segment_out = 0,   // bytes [start, end) of the out slab
   segment_slab = 1,  // bytes [start, end) of the receive slab, forwarded as they are
   segment_end = 2,   // end the sending side behind what is queued
-  segment_close = 3, // close behind what is queued, lingering `start` milliseconds
+  segment_close = 3, // close behind what is queued, lingering `start` milliseconds; in any case when `end`
 };
 
 // Words both sides read and write.

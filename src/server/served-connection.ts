@@ -9,7 +9,7 @@ import { FrameError } from '../errors.js'
 import type { Channel, PeerCredentials } from '../transport/contract.js'
 import { type ContextSource, RequestContext } from './context.js'
 import type { Served } from './served-list.js'
-import { LINGER, type SessionHost, sendErrorReply } from './session.js'
+import { ERROR_LINGER, type SessionHost, sendErrorReply } from './session.js'
 
 export class ServedConnection extends Connection<never, never> implements Served {
   previous: Served | undefined
@@ -48,7 +48,7 @@ export class ServedPolicy implements ConnectionInit, ConnectionPolicy {
     this.#host.totals.faults++
     const { channel } = connection
     sendErrorReply(this.#host, connection, error, () => new RequestContext(new ServedSource(connection)))
-    channel.close(LINGER)
+    channel.close(ERROR_LINGER)
     return true
   }
 

@@ -17,6 +17,9 @@ import type { ErrorReply, RequestHandler } from './types.js'
 /** How long a connection that is closed reads on, so that the peer gets to read what it was told, ms. */
 export const LINGER = Object.freeze({ ms: 1000 })
 
+/** The same for a peer that was in the middle of its requests when something failed: more of them are on their way. */
+export const ERROR_LINGER = Object.freeze({ ms: 1000, always: true })
+
 /** What sessions of one server share. */
 export interface SessionHost {
   readonly serialization: CompiledSerialization
@@ -47,6 +50,7 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
   #context: RequestContext | undefined = undefined
   #abort: AbortController | undefined = undefined
   #closed = false
+  #readingPaused = false
 
   constructor(host: SessionHost, channel: Channel) {
     this.host = host
@@ -70,6 +74,8 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
   get connection(): Connection<never, never> {
     if (this.#connection === undefined) {
       this.#connection = new Connection<never, never>(this.channel, this)
+      // It has a say of its own in when there is reading, and has to know.
+      if (this.#readingPaused) this.#connection.pause()
       this.onConnectionMade(this.#connection)
     }
     return this.#connection
@@ -121,11 +127,13 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
 
   /** Stops reading, through the public face where there is one: it has frames of its own to hold back. */
   protected pauseReading(): void {
+    this.#readingPaused = true
     if (this.#connection === undefined) this.channel.pause()
     else this.#connection.pause()
   }
 
   protected resumeReading(): void {
+    this.#readingPaused = false
     if (this.#connection === undefined) this.channel.resume()
     else this.#connection.resume()
   }
@@ -184,7 +192,7 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
     error.connectionId ??= this.id
     publish('framewire:error', () => ({ connection: this.connection, error }))
     const taken = this.faulted(error, lost)
-    if (!taken && !lost) this.channel.close(LINGER)
+    if (!taken && !lost) this.channel.close(ERROR_LINGER)
   }
 
   channelClose(): void {

@@ -5,7 +5,7 @@
 import type { FrameBatch } from '../codec/batch.js'
 import type { FrameError } from '../errors.js'
 import { ReplyQueue } from './reply-queue.js'
-import { isThenable, LINGER, Session } from './session.js'
+import { ERROR_LINGER, isThenable, LINGER, Session } from './session.js'
 
 /** How long a connection that has not asked anything may still do so when the server closes, ms. */
 const FIRST_REQUEST_MS = 250
@@ -205,7 +205,7 @@ export class StreamSession extends Session {
     if (this.#done) return
     this.#stop()
     if (error !== undefined) this.sendErrorReply(error)
-    this.channel.close(LINGER)
+    this.channel.close(error === undefined ? LINGER : ERROR_LINGER)
   }
 
   /** No request is answered any more. */
@@ -217,5 +217,9 @@ export class StreamSession extends Session {
       this.host.totals.pendingRequests -= this.#replies.outstanding
       this.#replies.clear()
     }
+    // Nobody reads what comes, but that the peer ends has to be seen.
+    if (!this.#paused) return
+    this.#paused = false
+    this.resumeReading()
   }
 }

@@ -72,6 +72,8 @@ export interface ChannelEvents {
 export interface Linger {
   /** Milliseconds that unread input is read and thrown away so that the peer can still read what was sent; 0: not at all. */
   readonly ms: number
+  /** Also when no input is unread now: the peer may send at any time, and must not lose what it was told for that. */
+  readonly always?: boolean
 }
 
 /** One framed stream connection. Calls never throw for a connection that is gone: they do nothing, `send` returns false. */

@@ -160,7 +160,7 @@ private:
         Spared spared;
         faults[fault->code]++;
       }
-      if (!fault->fatal) add(row.slot, 20, 20, segment_close);
+      if (!fault->fatal) add(row.slot, 20, 0, segment_close);
     }
     if (row.bits & state_closed) closed++;
   }

@@ -227,7 +227,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.writable = false
     this.#closing = true
     this.#lingerMs = linger.ms
-    if ((this.#input?.held ?? 0) > 0) this.#isWriting = true
+    if (linger.always || (this.#input?.held ?? 0) > 0) this.#isWriting = true
     this.#silence()
     this.flush()
     if (this.stuck && this.queuedBytes > 0) this.destroy()

@@ -281,7 +281,7 @@ export class NativeChannel implements Channel {
   close(linger: Linger): void {
     if (this.destroyed || this.closed) return
     this.writable = false
-    this.traits.hub.close(this.slot, linger.ms)
+    this.traits.hub.close(this.slot, linger.ms, linger.always === true)
   }
 
   destroy(): void {

@@ -164,20 +164,20 @@ export class NativeHub {
   }
 
   end(slot: number): void {
-    this.addOperation(slot, 0, KIND_END)
+    this.addOperation(slot, 0, 0, KIND_END)
   }
 
-  close(slot: number, linger: number): void {
-    this.addOperation(slot, linger, KIND_CLOSE)
+  close(slot: number, linger: number, always: boolean): void {
+    this.addOperation(slot, linger, always ? 1 : 0, KIND_CLOSE)
   }
 
   flush(): void {
     if (this.control[SEGMENTS] > 0) this.binding.flush()
   }
 
-  private addOperation(slot: number, value: number, kind: number): void {
+  private addOperation(slot: number, first: number, second: number, kind: number): void {
     if (this.control[SEGMENTS] === MAX_SEGMENTS) this.flush()
-    this.addSegment(this.control[SEGMENTS], slot, value, value, kind)
+    this.addSegment(this.control[SEGMENTS], slot, first, second, kind)
   }
 
   private addSegment(index: number, slot: number, start: number, end: number, kind: number): void {
