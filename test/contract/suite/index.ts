@@ -2,6 +2,7 @@
 import { describe } from 'vitest'
 import { clientContract } from './client.js'
 import { deliveryContract } from './delivery.js'
+import { endingsContract } from './endings.js'
 import { exchangeContract } from './exchange.js'
 import type { Backend } from './harness.js'
 import { lifecycleContract } from './lifecycle.js'
@@ -15,6 +16,7 @@ export function connectionContract(backend: Backend): void {
   describe('delivery', () => deliveryContract(backend))
   describe('sending', () => sendingContract(backend))
   describe('lifecycle', () => lifecycleContract(backend))
+  describe('endings', () => endingsContract(backend))
   describe('limits', () => limitsContract(backend))
   describe('server', () => serverContract(backend))
   describe('exchange', () => exchangeContract(backend))
