@@ -20,6 +20,7 @@
         "native/transport/write_queue.cc",
         "native/binding/addon.cc",
         "native/binding/arguments.cc",
+        "native/binding/codec.cc",
         "native/binding/memory.cc",
         "native/binding/runtime.cc",
         "native/binding/session.cc"
