@@ -3,6 +3,7 @@
 #include "arguments.hpp"
 #include "codec.hpp"
 #include "session.hpp"
+#include <algorithm>
 
 namespace framewire {
 
@@ -81,6 +82,24 @@ Napi::Value held_bytes(const Napi::CallbackInfo &info) {
   ChannelConfig *config =
       info[0].IsNumber() ? session(info).config(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
   return number(info, config == nullptr ? 0 : static_cast<double>(config->budget.held));
+}
+
+// keep(config, slot, bytes): the owner keeps so much more, or less, of what the connection brought.
+Napi::Value keep(const Napi::CallbackInfo &info) {
+  ChannelConfig *config =
+      info[0].IsNumber() ? session(info).config(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
+  if (config == nullptr || !info[1].IsNumber() || !info[2].IsNumber()) return undefined(info);
+  auto bytes = info[2].As<Napi::Number>().Int64Value();
+  Budget &budget = config->budget;
+  if (bytes < 0) {
+    budget.held -= std::min(budget.held, 0 - static_cast<uint64_t>(bytes));
+    return undefined(info);
+  }
+  budget.held += static_cast<uint64_t>(bytes);
+  Hub *hub = session(info).hub();
+  Connection *found = hub == nullptr ? nullptr : hub->connection(info[1].As<Napi::Number>().Uint32Value());
+  if (found != nullptr && budget.held > budget.limit) found->over_budget();
+  return undefined(info);
 }
 
 // --- listeners: listenX(config, number, …, backlog, maxConnections, hold, announce) -> 0 or a libuv error
@@ -338,6 +357,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("createConfig", Napi::Function::New<create_config>(env));
   exports.Set("dropConfig", Napi::Function::New<drop_config>(env));
   exports.Set("heldBytes", Napi::Function::New<held_bytes>(env));
+  exports.Set("keep", Napi::Function::New<keep>(env));
   exports.Set("listenPath", Napi::Function::New<listen_path>(env));
   exports.Set("listenTcp", Napi::Function::New<listen_tcp>(env));
   exports.Set("listenDescriptor", Napi::Function::New<listen_descriptor>(env));

@@ -78,6 +78,8 @@ public:
   void write(const uv_buf_t *bufs, size_t count, size_t total) noexcept;
   // `head` is copied if it has to wait; `payload` is held from its first to its last byte of `size`.
   void write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload, size_t size) noexcept;
+  // The owner keeps more of what this brought than the budget has.
+  void over_budget() noexcept { fail(FaultCode::memory_budget, false); }
   // The owner moved the mark: tell at once when it has been reached already.
   void check_mark() noexcept;
 

@@ -106,6 +106,11 @@ export interface Channel {
   send(payload: Uint8Array | string): boolean
   /** Forwards frame `i` of a borrowed batch, as `send(batch.view(i))` would, without a view; runs are one copy. */
   sendFrom(batch: FrameBatch, i: number): boolean
+  /**
+   * The owner keeps `bytes` more of what was delivered here (fewer when negative), counted against the memory budget also
+   * after the close. Whoever brings it over the limit gets the fault.
+   */
+  keep(bytes: number): void
   /** Calls `channelWritten` once `writtenBytes >= mark`. One mark at a time, a later call replaces it; 0 takes it back. */
   notifyWritten(mark: number): void
   /** Hands what is queued to the kernel now and not at the end of the turn. */

@@ -24,8 +24,9 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   readonly #budget: Budget
   #events: ChannelEvents | undefined
   #input: Reassembly | undefined
-  /** Bytes counted against the budget. */
+  /** Bytes counted against the budget, and those of them that the owner keeps. */
   #charged = 0
+  #kept = 0
   #paused = false
   #peerEnded = false
   /** Nothing more is delivered: a fault, `close` or `destroy`. */
@@ -168,9 +169,15 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.stream.resume()
   }
 
+  keep(bytes: number): void {
+    this.#kept += bytes
+    this.charge()
+  }
+
   /** Counts what is held against the budget; the channel that brings it over the limit has to go. */
   protected override charge(): void {
-    const held = this.queuedBytes + (this.#input?.reserved ?? 0)
+    const ours = this.#closed ? 0 : this.queuedBytes + (this.#input?.reserved ?? 0)
+    const held = ours + this.#kept
     const more = held - this.#charged
     if (more === 0) return
     this.#charged = held
@@ -297,8 +304,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.#silence()
     if (this.#lingering !== undefined) this.hub.deadlines.clear(this.#lingering)
     this.closeWriter()
-    this.#budget.change(-this.#charged)
-    this.#charged = 0
+    this.charge()
     this.#events?.channelClose()
   }
 }

@@ -22,6 +22,8 @@ import { type NativeHub, REGION_SLAB } from './hub.js'
 /** From here on a payload goes out as a piece of its own, without a copy. */
 const LARGE = 16 * 1024
 
+const NO_SLOT = 2 ** 32 - 1
+
 const STATE_END = 2
 const STATE_FAULT = 4
 const STATE_WRITTEN = 8
@@ -52,6 +54,8 @@ export class ChannelTraits {
   constructor(
     readonly hub: NativeHub,
     readonly config: ChannelConfig & BudgetConfig,
+    /** The addon's number for it. */
+    readonly configId: number,
   ) {
     this.plain = config.format.isPlainUint32BE
     this.limit = config.maxFrameLength
@@ -232,6 +236,12 @@ export class NativeChannel implements Channel {
     this.more().wantsDrain = true
     this.setMark()
     return false
+  }
+
+  keep(bytes: number): void {
+    const { hub, configId } = this.traits
+    // The slot may be another connection's by now: then there is nobody to refuse.
+    hub.binding.keep(configId, this.closed ? NO_SLOT : this.slot, bytes)
   }
 
   notifyWritten(mark: number): void {

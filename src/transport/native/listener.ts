@@ -24,7 +24,7 @@ export class NativeListener implements Listener {
     private readonly events: ListenerEvents,
     readonly address: Address,
   ) {
-    this.traits = new ChannelTraits(hub, config)
+    this.traits = new ChannelTraits(hub, config, configId)
   }
 
   get connectionCount(): number {

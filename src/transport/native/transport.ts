@@ -119,11 +119,7 @@ class NativeTransport implements Transport {
     connect: (configId: number) => number,
   ): Promise<Channel> {
     const hub = this.open()
-    const shared = this.shared.get(config) ?? {
-      id: createConfig(this.binding, config),
-      traits: new ChannelTraits(hub, config),
-      uses: 0,
-    }
+    const shared = this.shared.get(config) ?? share(hub, config)
     const slot = connect(shared.id)
     if (slot < 0) {
       if (shared.uses === 0) this.binding.dropConfig(shared.id)
@@ -181,6 +177,11 @@ async function resolveListenHost(host: string | undefined): Promise<string> {
 function isNoIpv6(binding: Binding, status: number): boolean {
   const [code] = binding.errorName(status)
   return code === 'EAFNOSUPPORT' || code === 'EINVAL' || code === 'EADDRNOTAVAIL'
+}
+
+function share(hub: NativeHub, config: ConnectConfig): Shared {
+  const id = createConfig(hub.binding, config)
+  return { id, traits: new ChannelTraits(hub, config, id), uses: 0 }
 }
 
 function createConfig(binding: Binding, config: ChannelConfig & BudgetConfig): number {
