@@ -1,43 +1,51 @@
 /**
  * FrameBatch: whole frames in one piece of memory, named by offsets. It knows bytes and a table, not where they
- * come from. Borrowed: a transport reuses one batch, its bytes and its table for every delivery.
+ * come from. Borrowed: a transport uses its bytes and its table again for every delivery, and makes a batch for each: one
+ * that was kept must not come alive with the frames of the next delivery, which may be another connection's.
  */
-import { FrameError } from '../errors.js'
-import { copyBytes, copyRows, NEVER, piece, shareFrom } from './own-buffer.js'
+import { FrameError, optionError } from '../errors.js'
+import { copyBytes, copyRows, NEVER, OwnBytes, piece, type Seal, shareFrom } from './own-buffer.js'
 import { readJson, readText } from './text.js'
 
 /** Two entries a frame: where its payload starts in `bytes`, and where it ends. */
 export type FrameTable = Uint32Array
+
+/** What an expired batch is left with: it reaches no memory of anybody. */
+const NO_BYTES: Buffer = new OwnBytes(0)
+const NO_ROWS: FrameTable = new Uint32Array(0)
 
 /**
  * Whole frames of one read, borrowed: valid until the callback that got it returns. After that every method throws
  * `ERR_FRAME_BATCH_EXPIRED`; what {@link copy} gave lives on.
  */
 export class FrameBatch implements Iterable<Buffer> {
-  /** The memory the frames lie in. Read it only between {@link start} and {@link end}. */
+  /** The memory the frames lie in. Read it only between {@link start} and {@link end}. Empty once expired. */
   bytes: Buffer
-  /** Frames in this batch. */
+  /** Frames in this batch. 0 once expired. */
   length = 0
   /** @internal */ table: FrameTable
   /** @internal Index in `table` of the first frame's start. */
   base = 0
   /** @internal Where the first frame's header starts; frames lie one behind the other from there. */
   wireStart = 0
-  /** @internal Which of the transport's memories `bytes` is; -1: one of its own. */
-  region = -1
-  /** @internal Set by {@link expire}; whoever fills the batch again sets it back. */
+  /** @internal Set by {@link expire}, for good. */
   expired = false
   /** @internal Nobody writes to `bytes` again: a payload that is large beside it is given away, not copied. */
   owned = false
   /** @internal Payloads below this index were given away before; another copy of them is a copy. */
   given = 0
+  /** @internal For memory that copies are cut from together. */
+  seal: Seal | undefined = undefined
 
   constructor(bytes: Buffer, table: FrameTable) {
     this.bytes = bytes
     this.table = table
   }
 
-  /** Offset in `bytes` of the first byte of payload `i`. Unchecked: `i` must be below {@link length}. */
+  /**
+   * Offset in `bytes` of the first byte of payload `i`. Unchecked: `i` must be a whole number below {@link length}.
+   * undefined once expired.
+   */
   start(i: number): number {
     return this.table[this.base + 2 * i]
   }
@@ -89,16 +97,18 @@ export class FrameBatch implements Iterable<Buffer> {
 
   /** Every payload in memory of its own, appended to `out`. Cheaper than {@link copy} one by one. */
   copyAll(out: Buffer[] = []): Buffer[] {
-    if (this.length === 0 && this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
+    if (this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
     const share = this.owned && this.given === 0 ? shareFrom(this.bytes) : NEVER
-    copyRows(this.bytes, this.table, this.base, 0, this.length, out, share)
+    copyRows(this.bytes, this.table, this.base, 0, this.length, out, share, this.seal)
     this.given = this.length
     return out
   }
 
-  /** The payloads as {@link view} gives them. */
+  /** The payloads as {@link view} gives them. A loop that goes on after the callback is told so, not ended. */
   *[Symbol.iterator](): Iterator<Buffer> {
-    for (let i = 0; i < this.length; i++) yield this.view(i)
+    if (this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
+    const { length } = this
+    for (let i = 0; i < length; i++) yield this.view(i)
   }
 
   /**
@@ -118,15 +128,18 @@ export class FrameBatch implements Iterable<Buffer> {
     batch.length = rows
     batch.wireStart = wireStart - offset
     batch.owned = isWhole
+    batch.seal = this.seal
     for (let i = 0; i < 2 * rows; i++) batch.table[i] = this.table[this.base + 2 * from + i] - offset
     if (isWhole) this.given = this.length
     return batch
   }
 
-  /** @internal The callback has returned: from now on use of this batch throws, until it is filled again. */
+  /** @internal The callback has returned: from now on use of this batch throws. */
   expire(): void {
     this.length = 0
     this.expired = true
+    this.bytes = NO_BYTES
+    this.table = NO_ROWS
   }
 
   private check(i: number): void {
@@ -134,4 +147,15 @@ export class FrameBatch implements Iterable<Buffer> {
     if (this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
     throw new RangeError(`frame ${String(i)} of a batch of ${this.length}`)
   }
+}
+
+/**
+ * A batch from outside, before it is asked for a payload. A batch of another copy of the package is one too.
+ * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`.
+ */
+export function checkBatch(batch: FrameBatch): FrameBatch {
+  const value = batch as Partial<FrameBatch> | null | undefined
+  if (typeof value?.view !== 'function' || typeof value.end !== 'function')
+    throw optionError('batch', 'a FrameBatch', batch)
+  return batch
 }

@@ -12,7 +12,8 @@ import {
 } from '../format.js'
 import type { FrameBatch } from './batch.js'
 import { type Bytes, toBytes } from './bytes.js'
-import { Reassembly } from './reassembly.js'
+import type { Seal } from './own-buffer.js'
+import { Reassembly, ScanSpace } from './reassembly.js'
 import type { Scanner } from './scan.js'
 
 /** Options of a {@link FrameDecoder}. */
@@ -29,6 +30,9 @@ export interface FrameDecoderOptions {
   /** What finds the frames: `'js'`, `'native'`, or `'auto'` (default): whichever is faster, which is `'js'`. */
   readonly backend?: 'auto' | 'js' | 'native'
 }
+
+/** Most frames that are copied at once. */
+const BATCH_ROWS = 1024
 
 /**
  * Cuts a stream of bytes, in chunks of any size, into the payloads of its frames. Payloads are the receiver's own memory.
@@ -50,10 +54,11 @@ export class FrameDecoder {
 
   /**
    * @param scanner internal: what `backend: 'native'` uses.
+   * @param seal internal: see `Seal`.
    * @throws {TypeError} `ERR_FRAME_FORMAT_INVALID`, `ERR_FRAME_OPTION_INVALID`.
    * @throws {FrameError} `ERR_FRAME_BACKEND_UNAVAILABLE`.
    */
-  constructor(options: FrameDecoderOptions = {}, scanner?: Scanner) {
+  constructor(options: FrameDecoderOptions = {}, scanner?: Scanner, seal?: Seal) {
     if (typeof options !== 'object' || options === null) throw optionError('options', 'an object', options)
     const { onOversize = 'error', backend = 'auto' } = options
     if (onOversize !== 'error' && onOversize !== 'discard') {
@@ -68,6 +73,7 @@ export class FrameDecoder {
     this.format = resolveFormat(options.format)
     this.maxFrameLength = resolveMaxFrameLength(options.maxFrameLength)
     this.frames = new Reassembly(this.format, this.maxFrameLength, {
+      space: new ScanSpace(BATCH_ROWS, seal),
       discard: onOversize === 'discard',
       scanner: backend === 'native' ? scanner : undefined,
     })

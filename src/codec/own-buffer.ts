@@ -17,6 +17,12 @@ const CHUNK = 8192
 const CHUNK_TIMES = 64
 const CHUNK_MOST = 64 * 1024
 
+/**
+ * Called with memory that several payloads lie in before they are handed out: it keeps `postMessage` from transferring
+ * it, with which the neighbours of the payload that was meant would be lost. As Node's own pool is kept.
+ */
+export type Seal = (memory: ArrayBufferLike) => void
+
 interface BytesConstructor {
   new (length: number): Buffer
   new (memory: ArrayBufferLike, byteOffset: number, length: number): Buffer
@@ -82,6 +88,7 @@ export function shareFrom(bytes: Uint8Array): number {
  * Own Buffers of the frames `from..to` of a table (rows of start and end, the first at `base`), appended to `out`.
  * Neighbours are copied together, headers and all, and cut apart: 30 to 50 ns a payload of 64 bytes.
  * @param share payloads from this size on are given away where they lie: {@link shareFrom} or {@link NEVER}.
+ * @param seal for the memory of copies that are cut apart; what is given away has been sealed by who owns it.
  */
 export function copyRows(
   bytes: Uint8Array,
@@ -91,6 +98,7 @@ export function copyRows(
   to: number,
   out: Uint8Array[],
   share: number,
+  seal: Seal | undefined,
 ): void {
   const last = base + 2 * to
   const most = Math.min(share, LARGE)
@@ -100,7 +108,7 @@ export function copyRows(
     const length = table[entry + 1] - start
     if (length > SMALL && length < most) {
       const next = chunkEnd(table, entry, last, most)
-      cutChunk(bytes, table, entry, next, out)
+      cutChunk(bytes, table, entry, next, out, seal)
       entry = next
     } else {
       const isShared = length >= share
@@ -142,10 +150,12 @@ function cutChunk(
   entry: number,
   next: number,
   out: Uint8Array[],
+  seal: Seal | undefined,
 ): void {
   const origin = table[entry]
   const length = table[next - 1] - origin
   const { buffer: memory, byteOffset } = copyChunk(bytes, origin, length)
+  if (next - entry > 2) seal?.(memory)
   // Stores at the end, where push would be a call.
   let at = out.length
   for (let row = entry; row < next; row += 2) {

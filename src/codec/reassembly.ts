@@ -7,8 +7,8 @@
  */
 import { FrameError, type FrameErrorDetails } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
-import { FrameBatch } from './batch.js'
-import { allocate, copyBytes, OwnBytes } from './own-buffer.js'
+import { FrameBatch, type FrameTable } from './batch.js'
+import { allocate, copyBytes, type Seal } from './own-buffer.js'
 import {
   readHeader,
   SCAN_BODY,
@@ -23,21 +23,25 @@ import {
 import { sniff } from './sniff.js'
 
 /**
- * The table and batch that deliveries use. Any number of streams may share one: it is only used while `push` runs, and
+ * The table that deliveries use. Any number of streams may share one: it is only used while `push` runs, and
  * a `push` from inside a delivery of another stream gets one of its own.
  */
 export class ScanSpace {
   /** Most frames of one batch. */
   readonly rows: number
-  readonly batch: FrameBatch
+  readonly table: FrameTable
+  readonly seal: Seal | undefined
   readonly result = new ScanResult()
-  readonly nothing: Buffer = new OwnBytes(0)
   busy = false
 
-  /** @param rows most frames of one batch; 8 bytes of table each. */
-  constructor(rows = 4096) {
+  /**
+   * @param rows most frames of one batch; 8 bytes of table each.
+   * @param seal for memory that several payloads lie in.
+   */
+  constructor(rows = 4096, seal?: Seal) {
     this.rows = rows
-    this.batch = new FrameBatch(this.nothing, new Uint32Array(2 * rows))
+    this.seal = seal
+    this.table = new Uint32Array(2 * rows)
   }
 }
 
@@ -134,7 +138,7 @@ export class Reassembly {
       return null
     }
     const home = this.space
-    if (home.busy) this.space = new ScanSpace(256)
+    if (home.busy) this.space = new ScanSpace(256, home.seal)
     this.space.busy = true
     this.pushing = true
     try {
@@ -222,12 +226,14 @@ export class Reassembly {
 
   /** Delivers the frames that lie whole in the chunk, and keeps a tail. */
   private deliverWhole(chunk: Uint8Array, sink: FrameSink): void {
-    const { batch, result, rows } = this.space
+    const { table, result, rows, seal } = this.space
     const from = this.at
-    this.scanner(this.format, this.limit, chunk, from, chunk.length, batch.table, 0, rows, result)
+    this.scanner(this.format, this.limit, chunk, from, chunk.length, table, 0, rows, result)
     // A delivery may use the result again (a push of this stream in it does not).
     const { status, payloadLength, frameLength } = result
     this.at = result.next
+    // Frames behind these, and what is not whole yet, are still to be read from it.
+    if (result.rows > 0 && this.ownsChunks) seal?.(chunk.buffer)
     if (result.rows > 0) this.deliver(chunk as Buffer, result.rows, from, this.ownsChunks, sink)
     if (!this.isLive() || status === SCAN_FULL || status === SCAN_BOUNDARY) return
     if (status === SCAN_HEADER || status === SCAN_BODY) {
@@ -247,7 +253,7 @@ export class Reassembly {
     if (this.frameLength === 0 && !this.readHeld()) return
     if (this.have < this.frameLength) return
     const memory = this.memory as Buffer
-    const { table } = this.space.batch
+    const { table } = this.space
     table[0] = this.frameLength - this.payloadLength
     table[1] = this.frameLength
     this.lastLarge = memory.length >= TRUST_FROM ? memory.length : 0
@@ -271,21 +277,17 @@ export class Reassembly {
   }
 
   private deliver(bytes: Buffer, rows: number, wireStart: number, owned: boolean, sink: FrameSink): void {
-    const { batch, nothing } = this.space
-    batch.bytes = bytes
-    batch.base = 0
+    const { table, seal } = this.space
+    const batch = new FrameBatch(bytes, table)
     batch.length = rows
     batch.wireStart = wireStart
-    batch.region = -1
     batch.owned = owned
-    batch.given = 0
-    batch.expired = false
+    batch.seal = seal
     this.frames += rows
     try {
       sink(batch)
     } finally {
       batch.expire()
-      batch.bytes = nothing
     }
   }
 

@@ -288,7 +288,7 @@ export abstract class Receiver<In> extends BareEmitter {
       if ((this.#state & (PAUSED | DEAF)) !== 0) return
       held.from = this.#deliver(held.batches[0], held.from)
       if (held.from < held.batches[0].length) return
-      held.batches.shift()
+      held.batches.shift()?.expire()
       held.from = 0
     }
     if ((this.#state & (PAUSED | DEAF)) !== 0) return

@@ -112,7 +112,13 @@ describe('a frame batch', () => {
     for (const method of ['copy', 'view', 'text', 'json'] as const)
       expect(() => batch[method](0)).toThrow(expired)
     expect(() => batch.copyAll()).toThrow(expired)
-    expect([...batch]).toEqual([])
+    expect(() => [...batch]).toThrow(expired)
+    expect([batch.length, batch.bytes.length, batch.start(0), batch.end(0)]).toEqual([
+      0,
+      0,
+      undefined,
+      undefined,
+    ])
     expect(kept.toString()).toBe('one')
   })
 

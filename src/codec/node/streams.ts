@@ -3,8 +3,10 @@
  * is the one place under src/codec that imports a module of Node's.
  */
 import { Transform, type TransformOptions } from 'node:stream'
-import { FrameDecoder as PlainDecoder } from '../decoder.js'
+import { type FrameDecoderOptions, FrameDecoder as PlainDecoder } from '../decoder.js'
 import { FrameEncoder as PlainEncoder } from '../frame-encoder.js'
+import type { Scanner } from '../scan.js'
+import { seal } from './seal.js'
 
 /**
  * Cuts a stream of bytes, in chunks of any size, into the payloads of its frames. Payloads are the receiver's own memory.
@@ -14,6 +16,14 @@ import { FrameEncoder as PlainEncoder } from '../frame-encoder.js'
  * After an error nothing more is decoded: every further call throws the same error.
  */
 export class FrameDecoder extends PlainDecoder {
+  /**
+   * @param scanner internal: what `backend: 'native'` uses.
+   * @throws as `framewire/codec`'s.
+   */
+  constructor(options: FrameDecoderOptions = {}, scanner?: Scanner) {
+    super(options, scanner, seal)
+  }
+
   /**
    * A Node `Transform` over this decoder: chunks in, payloads (object mode) out. The next chunk is taken when the
    * payloads of the one before have been read down to the high-water mark (in payloads).

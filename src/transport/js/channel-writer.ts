@@ -3,7 +3,7 @@
  * know what is received, or how a channel ends.
  */
 import type { Duplex } from 'node:stream'
-import type { FrameBatch } from '../../codec/batch.js'
+import { checkBatch, type FrameBatch } from '../../codec/batch.js'
 import { toBytes } from '../../codec/bytes.js'
 import { encode, frameSize, textFrameRoom, writeFrame, writeTextFrame } from '../../codec/encoder.js'
 import { FrameError } from '../../errors.js'
@@ -81,6 +81,7 @@ export abstract class ChannelWriter implements SlabUser {
 
   sendFrom(batch: FrameBatch, i: number): boolean {
     // What is queued without a copy must not be borrowed: a frame in memory of its own is given away, others are copied.
+    checkBatch(batch)
     const isLarge = batch.end(i) - batch.start(i) > COPY_BYTES
     return this.send(isLarge ? batch.copy(i) : batch.view(i))
   }

@@ -1,4 +1,5 @@
 /** What all channels of one js transport share: memory, one timer, ids. Knows no sockets. */
+import { seal } from '../../codec/node/seal.js'
 import { ScanSpace } from '../../codec/reassembly.js'
 import { Budget } from './budget.js'
 import { BulkReading } from './bulk-reading.js'
@@ -16,7 +17,7 @@ const BATCH_ROWS = 4096
 
 export class Hub {
   readonly deadlines = new Deadlines()
-  readonly scan = new ScanSpace(BATCH_ROWS)
+  readonly scan = new ScanSpace(BATCH_ROWS, seal)
   readonly bulk = new BulkReading()
   /** Where busy sockets read, one after the other: what is read is dealt with before the next one reads. */
   slab: Buffer | undefined
@@ -35,7 +36,11 @@ export class Hub {
   }
 
   readSlab(): Buffer {
-    this.slab ??= Buffer.allocUnsafeSlow(READ_SLAB_BYTES)
+    if (this.slab === undefined) {
+      this.slab = Buffer.allocUnsafeSlow(READ_SLAB_BYTES)
+      // Sockets go on reading into this memory wherever it belongs by then.
+      seal(this.slab.buffer)
+    }
     return this.slab
   }
 

@@ -2,7 +2,7 @@
  * One connection of the addon, by its slot. Frames are written into the hub's out slab; counts come from tables the
  * addon writes. Knows the hub, not who listens.
  */
-import { FrameBatch } from '../../codec/batch.js'
+import { checkBatch, FrameBatch } from '../../codec/batch.js'
 import { toBytes } from '../../codec/bytes.js'
 import { frameSize, textFrameRoom, tooLarge, writeFrame, writeTextFrame } from '../../codec/encoder.js'
 import { FrameError } from '../../errors.js'
@@ -17,7 +17,7 @@ import type {
 } from '../contract.js'
 import type { NativeAddress } from './binding.js'
 import { faultError } from './faults.js'
-import { type NativeHub, REGION_SLAB } from './hub.js'
+import type { NativeHub } from './hub.js'
 
 /** From here on a payload goes out as a piece of its own, without a copy. */
 const LARGE = 16 * 1024
@@ -208,14 +208,13 @@ export class NativeChannel implements Channel {
 
   sendFrom(batch: FrameBatch, i: number): boolean {
     const { hub, limit, prefix } = this.traits
-    const from = hub.delivering
     if (
-      batch.region !== REGION_SLAB ||
-      from === undefined ||
-      !sameWire(from, this.traits) ||
-      i >>> 0 >= batch.length
+      batch !== hub.delivering ||
+      !sameWire(hub.deliveringFrom as ChannelTraits, this.traits) ||
+      i >>> 0 !== i ||
+      i >= batch.length
     ) {
-      return this.send(batch.view(i))
+      return this.send(checkBatch(batch).view(i))
     }
     const start = batch.start(i)
     const end = batch.end(i)

@@ -3,6 +3,7 @@
  * the out slab into which all connections write their frames. Knows channels and listeners by their numbers.
  */
 import { FrameBatch } from '../../codec/batch.js'
+import { seal } from '../../codec/node/seal.js'
 import { allocate } from '../../codec/own-buffer.js'
 import type { Binding, HubTables } from './binding.js'
 import type { ChannelTraits, NativeChannel } from './channel.js'
@@ -32,8 +33,8 @@ const KIND_CLOSE = 3
 
 const STATE_CLOSED = 16
 
-/** `FrameBatch.region` of the receive slab, in which frames can be forwarded where they lie. */
-export const REGION_SLAB = 0
+/** Nobody has it, so no batch is ever the same. */
+const NO_BATCH = new FrameBatch(allocate(0), new Uint32Array(0))
 
 export class NativeHub {
   readonly out: Buffer
@@ -43,13 +44,13 @@ export class NativeHub {
   readonly received: Float64Array
   readonly marks: Float64Array
   readonly listeners = new Map<number, NativeListener>()
-  /** Whose frames are being delivered: what `sendFrom` may forward in place. */
-  delivering: ChannelTraits | undefined
+  /** What is being delivered out of the slab, and how it lies there: what `sendFrom` may forward in place. */
+  delivering: FrameBatch = NO_BATCH
+  deliveringFrom: ChannelTraits | undefined
   private readonly tables: HubTables
   private readonly control: Uint32Array
   private readonly segments: Uint32Array
   private readonly channels: (NativeChannel | undefined)[] = []
-  private readonly batch: FrameBatch
   /** A large frame's own memory while it is being delivered; undefined again when somebody goes on using it. */
   lent: Buffer | undefined
   /** Memory for large frames. */
@@ -79,9 +80,8 @@ export class NativeHub {
     this.written = this.tables.written
     this.received = this.tables.received
     this.marks = this.tables.marks
-    this.batch = new FrameBatch(this.slab, this.tables.rows)
-    this.batch.region = REGION_SLAB
-    this.batch.expire()
+    // The addon goes on using this memory wherever it belongs by then.
+    for (const table of Object.values(this.tables)) seal(table.buffer)
     binding.open(
       this.tables,
       (runs, states) => this.turn(runs, states),
@@ -219,17 +219,18 @@ export class NativeHub {
   }
 
   private deliver(channel: NativeChannel, first: number, count: number): void {
-    const { batch } = this
+    const batch = new FrameBatch(this.slab, this.tables.rows)
     batch.length = count
     batch.base = 2 * first
     batch.wireStart = batch.start(0) - channel.traits.prefix
-    batch.expired = false
+    batch.seal = seal
     channel.framesReceived += count
-    this.delivering = channel.traits
+    this.delivering = batch
+    this.deliveringFrom = channel.traits
     try {
       channel.events.channelBatch(batch)
     } finally {
-      this.delivering = undefined
+      this.delivering = NO_BATCH
       batch.expire()
     }
   }

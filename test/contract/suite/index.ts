@@ -1,5 +1,6 @@
 /** The whole contract, for one backend. */
 import { describe } from 'vitest'
+import { borrowingContract } from './borrowing.js'
 import { clientContract } from './client.js'
 import { deliveryContract } from './delivery.js'
 import { endingsContract } from './endings.js'
@@ -14,6 +15,7 @@ import { unixPathContract } from './unix-path.js'
 
 export function connectionContract(backend: Backend): void {
   describe('delivery', () => deliveryContract(backend))
+  describe('borrowing', () => borrowingContract(backend))
   describe('sending', () => sendingContract(backend))
   describe('lifecycle', () => lifecycleContract(backend))
   describe('endings', () => endingsContract(backend))
