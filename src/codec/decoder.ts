@@ -15,6 +15,7 @@ import { type Bytes, toBytes } from './bytes.js'
 import type { Seal } from './own-buffer.js'
 import { Reassembly, ScanSpace } from './reassembly.js'
 import type { Scanner } from './scan.js'
+import { webPair } from './web-pair.js'
 
 /** Options of a {@link FrameDecoder}. */
 export interface FrameDecoderOptions {
@@ -47,6 +48,7 @@ export class FrameDecoder {
   /** Decoded, but not yet given out, because an `onFrame` threw. */
   private waiting: Buffer[] = []
   private giving = false
+  private ended = false
   private pair: TransformStream<Bytes, Buffer> | undefined
   private readonly collect = (batch: FrameBatch): void => {
     batch.copyAll(this.waiting)
@@ -100,7 +102,7 @@ export class FrameDecoder {
    * by the next call. Payloads in front of a protocol error are given out before it is thrown: with `onFrame` by the same
    * call, without it by the next one or by {@link end}.
    * @throws {TypeError} `ERR_FRAME_PAYLOAD_TYPE`, `ERR_FRAME_PAYLOAD_DETACHED`.
-   * @throws {FrameError} `ERR_FRAME_TOO_LARGE`, `ERR_FRAME_LENGTH_INVALID`, `ERR_FRAME_TRUNCATED` (after `end`).
+   * @throws {FrameError} `ERR_FRAME_TOO_LARGE`, `ERR_FRAME_LENGTH_INVALID`; after {@link end} what that threw, or `ERR_FRAME_CLOSED`.
    */
   push(chunk: Bytes): Buffer[]
   push(chunk: Bytes, onFrame: (payload: Buffer) => void): number
@@ -108,27 +110,28 @@ export class FrameDecoder {
     const bytes = toBytes(chunk, 'chunk')
     if (onFrame !== undefined && typeof onFrame !== 'function')
       throw optionError('onFrame', 'a function', onFrame)
+    if (this.ended) this.throwEnded()
     this.frames.push(bytes, this.collect)
     return this.giveOut(onFrame)
   }
 
   /**
-   * The stream has ended.
-   * @throws {FrameError} `ERR_FRAME_TRUNCATED` when that was inside a frame; else the error it ended with before.
+   * The stream has ended: nothing more is decoded. Calling it again changes nothing.
+   * @throws {FrameError} `ERR_FRAME_TRUNCATED` when that was inside a frame, also one that is skipped; else the error it
+   * ended with before.
    */
   end(): void {
+    this.ended = true
     const error = this.frames.end()
     if (error !== null) throw error
   }
 
-  /** A web `TransformStream` from chunks to payloads over this decoder. */
+  /**
+   * A pair of web streams over this decoder, as a `TransformStream`'s: chunks to payloads. An error is told to the reader
+   * once it has read the payloads in front of it.
+   */
   toTransformStream(): TransformStream<Bytes, Buffer> {
-    return new TransformStream<Bytes, Buffer>({
-      transform: (chunk, controller) => {
-        this.push(chunk, (payload) => controller.enqueue(payload))
-      },
-      flush: () => this.end(),
-    })
+    return webPair<Bytes, Buffer>({ push: (chunk, give) => this.push(chunk, give), end: () => this.end() })
   }
 
   /** Readable side of {@link toTransformStream}, made on first use: payloads. */
@@ -167,6 +170,13 @@ export class FrameDecoder {
       this.waiting = given === this.waiting.length ? [] : this.waiting.slice(given)
     }
     return given
+  }
+
+  private throwEnded(): never {
+    this.throwError()
+    throw new FrameError('ERR_FRAME_CLOSED', {
+      message: 'The decoder has ended: a stream needs one of its own',
+    })
   }
 
   private throwError(): void {

@@ -178,6 +178,7 @@ export class Reassembly {
    */
   describe(cutOff: boolean): FrameErrorDetails {
     const { format, limit, have, frameLength, payloadLength: declared } = this
+    if (this.skip > 0) return { declared, received: Math.max(0, declared - this.skip) }
     if (this.memory === null) return {}
     const head = this.memory.subarray(0, have)
     const hint = sniff({ format, limit, head, first: this.isFirst(), cutOffAfter: cutOff ? have : 0 })
@@ -328,6 +329,7 @@ export class Reassembly {
     if (this.discard && status === SCAN_TOO_LARGE && Number.isSafeInteger(frameLength)) {
       this.discardedFrames++
       this.discardedBytes += declared
+      this.payloadLength = declared
       this.skip = frameLength - this.have
       this.release()
       return

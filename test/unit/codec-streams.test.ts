@@ -13,6 +13,83 @@ function pieces(bytes: Buffer, step: number): Buffer[] {
   )
 }
 
+const tails: readonly (readonly [name: string, code: string, tail: Buffer])[] = [
+  ['a frame that is cut off', 'ERR_FRAME_TRUNCATED', Buffer.from([0, 0, 0, 9, 1])],
+  ['a frame over the limit', 'ERR_FRAME_TOO_LARGE', Buffer.from([255, 255, 255, 255])],
+]
+const numbers = Array.from({ length: 40 }, (_, i) => String(i))
+const numbersWire = Buffer.concat(numbers.map((text) => encodeFrame(text)))
+
+/** What a consumer that is slower than the source gets, and how it ends. */
+async function slowly(source: AsyncIterable<unknown>): Promise<[got: string[], code: unknown]> {
+  const got: string[] = []
+  try {
+    for await (const payload of source) {
+      got.push(String(payload))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  } catch (error) {
+    return [got, (error as { code?: string }).code]
+  }
+  return [got, undefined]
+}
+
+describe.each(tails)('in front of %s', (_name, code, tail) => {
+  const bytes = Buffer.concat([numbersWire, tail])
+
+  it('every payload comes out of a Node Transform', async () => {
+    const decode = Readable.from([bytes]).pipe(new FrameDecoder().toTransform())
+    expect(await slowly(decode)).toEqual([numbers, code])
+  })
+
+  it('every payload is an event, in whatever mode it is read', async () => {
+    for (const mode of ['data', 'readable'] as const) {
+      const decode = new FrameDecoder().toTransform({ readableHighWaterMark: 2 })
+      const got: string[] = []
+      const failed = new Promise((resolve) => decode.once('error', resolve))
+      if (mode === 'data') decode.on('data', (payload) => got.push(String(payload)))
+      else
+        decode.on('readable', () => {
+          for (let next = decode.read(); next !== null; next = decode.read()) got.push(String(next))
+        })
+      decode.end(bytes)
+      expect(await failed).toMatchObject({ code })
+      expect(got).toEqual(numbers)
+    }
+  })
+
+  it('every payload comes out of a pair of web streams', async () => {
+    const source = new ReadableStream<Buffer>({
+      start(controller) {
+        controller.enqueue(bytes)
+        controller.close()
+      },
+    })
+    expect(await slowly(source.pipeThrough(new FrameDecoder()))).toEqual([numbers, code])
+  })
+})
+
+describe('a pair of web streams', () => {
+  it('lets go of a write that waits when its reader cancels, or its writer aborts', async () => {
+    for (const leave of ['cancel', 'abort'] as const) {
+      const { readable, writable } = new FrameDecoder().toTransformStream()
+      const writer = writable.getWriter()
+      const written = writer.write(encodeFrame('x'))
+      const reason = new Error(leave)
+      const left = leave === 'cancel' ? readable.cancel(reason) : writer.abort(reason)
+      await Promise.allSettled([written, left])
+      await expect(writer.closed).rejects.toBe(reason)
+    }
+  })
+
+  it('gives the reader what the writer aborted with', async () => {
+    const { readable, writable } = new FrameDecoder().toTransformStream()
+    const read = readable.getReader().read()
+    await writable.abort(new Error('enough'))
+    await expect(read).rejects.toThrow('enough')
+  })
+})
+
 describe('as a Node Transform', () => {
   it('decodes and encodes what passes through', async () => {
     const got: string[] = []

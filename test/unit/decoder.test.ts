@@ -88,6 +88,29 @@ describe('FrameDecoder', () => {
     decoder.end()
   })
 
+  it('throws at the end of a stream that ends inside a frame it skips', () => {
+    for (const cut of [6, 5, 4]) {
+      const decoder = new FrameDecoder({ maxFrameLength: 5, onOversize: 'discard' })
+      decoder.push(wireOf('far too long').subarray(0, cut))
+      expect(() => decoder.end()).toThrow(
+        expect.objectContaining({ code: 'ERR_FRAME_TRUNCATED', declared: 12, received: cut - 4 }),
+      )
+    }
+  })
+
+  it('takes nothing after the end', () => {
+    const whole = new FrameDecoder()
+    whole.push(wireOf('one'))
+    whole.end()
+    whole.end()
+    expect(() => whole.push(wireOf('two'))).toThrow(withCode('ERR_FRAME_CLOSED'))
+    expect(() => whole.push(wireOf('two'), () => {})).toThrow(withCode('ERR_FRAME_CLOSED'))
+    const cut = new FrameDecoder()
+    cut.push(wireOf('one').subarray(0, 5))
+    expect(() => cut.end()).toThrow(withCode('ERR_FRAME_TRUNCATED'))
+    expect(() => cut.push(wireOf('two'))).toThrow(withCode('ERR_FRAME_TRUNCATED'))
+  })
+
   it('loses no frame when onFrame throws, and keeps the order', () => {
     const decoder = new FrameDecoder()
     const got: string[] = []

@@ -6,6 +6,7 @@ import { Transform, type TransformOptions } from 'node:stream'
 import { type FrameDecoderOptions, FrameDecoder as PlainDecoder } from '../decoder.js'
 import { FrameEncoder as PlainEncoder } from '../frame-encoder.js'
 import type { Scanner } from '../scan.js'
+import { DecodingTransform } from './decoding-transform.js'
 import { seal } from './seal.js'
 
 /**
@@ -26,19 +27,12 @@ export class FrameDecoder extends PlainDecoder {
 
   /**
    * A Node `Transform` over this decoder: chunks in, payloads (object mode) out. The next chunk is taken when the
-   * payloads of the one before have been read down to the high-water mark (in payloads).
+   * payloads of the one before have been read down to the high-water mark (in payloads). An error comes behind the payloads
+   * in front of it: it waits until they have been read.
    * @param options of the Transform, such as `readableHighWaterMark`.
    */
-  toTransform(options: TransformOptions = {}): Transform {
-    const transform = new Transform({
-      ...options,
-      writableObjectMode: false,
-      readableObjectMode: true,
-      transform: (chunk, _encoding, done) =>
-        run(done, () => this.push(chunk, (payload) => transform.push(payload))),
-      flush: (done) => run(done, () => this.end()),
-    })
-    return transform
+  toTransform(options?: TransformOptions): Transform {
+    return new DecodingTransform(this, options)
   }
 }
 
