@@ -2,7 +2,9 @@
  * Client: a few connections that are kept open, and the requests that go over them. Knows which lane takes a request,
  * what waits for a lane, and when waiting is over; what happens on a lane is the lane's.
  */
+
 import { EventEmitter } from 'node:events'
+import type { Payload } from '../codec/bytes.js'
 import { guard } from '../connection/guard.js'
 import { FrameError, optionError } from '../errors.js'
 import { countOption, msOption, optionsObject, signalOption } from '../options.js'
@@ -28,7 +30,7 @@ interface Queued {
  * with `ERR_FRAME_CONNECTION_LOST`, whose `neverWritten` says whether it is safe to send again. Nothing is sent twice
  * by itself. Made by {@link createClient}.
  */
-export class Client<In = Buffer, Out = Uint8Array | string> extends EventEmitter {
+export class Client<In = Buffer, Out = Payload> extends EventEmitter {
   readonly #dial: Dial
   readonly #requestTimeout: number
   readonly #maxQueued: number

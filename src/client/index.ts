@@ -1,4 +1,5 @@
 /** Public names of the client side, and the functions that connect. */
+import type { Payload } from '../codec/bytes.js'
 import type { CustomSerialization } from '../codec/serialization.js'
 import { publish } from '../connection/diagnostics.js'
 import { Connection } from '../connection/index.js'
@@ -17,7 +18,6 @@ export type {
   RequestOptions,
 } from './types.js'
 
-type Bytes = Uint8Array | string
 type AsBuffer = { readonly serialization?: 'buffer' }
 type AsText = { readonly serialization: 'text' }
 type AsJson = { readonly serialization: 'json' }
@@ -29,12 +29,13 @@ type AsCustom<T> = { readonly serialization: CustomSerialization<T> }
  * `ERR_FRAME_BACKEND_UNSUPPORTED`; {TypeError} `ERR_FRAME_OPTION_INVALID`; the system's `ECONNREFUSED`, `ENOENT` and so
  * on; what `signal` was aborted with.
  */
-export function connect(options: ConnectOptions & AsBuffer): Promise<Connection<Buffer, Bytes>>
-export function connect(options: ConnectOptions & AsText): Promise<Connection<string, Bytes>>
+export function connect(options: ConnectOptions & AsBuffer): Promise<Connection<Buffer, Payload>>
+export function connect(options: ConnectOptions & AsText): Promise<Connection<string, Payload>>
 export function connect<In = unknown, Out = unknown>(
   options: ConnectOptions & AsJson,
 ): Promise<Connection<In, Out>>
 export function connect<T>(options: ConnectOptions & AsCustom<T>): Promise<Connection<T, T>>
+export function connect<In = unknown, Out = unknown>(options: ConnectOptions): Promise<Connection<In, Out>>
 export async function connect(options: ConnectOptions): Promise<Connection<never, never>> {
   const to = resolveDial(options)
   return dial(to, to.signal, (channel) => {
@@ -52,12 +53,12 @@ export async function connect(options: ConnectOptions): Promise<Connection<never
  */
 export function request(
   options: ConnectOptions & AsBuffer,
-  payload: Bytes,
+  payload: Payload,
   requestOptions?: RequestOptions,
 ): Promise<Buffer>
 export function request(
   options: ConnectOptions & AsText,
-  payload: Bytes,
+  payload: Payload,
   requestOptions?: RequestOptions,
 ): Promise<string>
 export function request<In = unknown>(
@@ -70,6 +71,11 @@ export function request<T>(
   payload: T,
   requestOptions?: RequestOptions,
 ): Promise<T>
+export function request<In = unknown>(
+  options: ConnectOptions,
+  payload: unknown,
+  requestOptions?: RequestOptions,
+): Promise<In>
 export async function request(
   options: ConnectOptions,
   payload: unknown,
@@ -84,10 +90,11 @@ export async function request(
  * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`, `ERR_FRAME_FORMAT_INVALID`; {FrameError}
  * `ERR_FRAME_BACKEND_UNAVAILABLE`, `ERR_FRAME_BACKEND_UNSUPPORTED`
  */
-export function createClient(options: ClientOptions & AsBuffer): Client<Buffer, Bytes>
-export function createClient(options: ClientOptions & AsText): Client<string, Bytes>
+export function createClient(options: ClientOptions & AsBuffer): Client<Buffer, Payload>
+export function createClient(options: ClientOptions & AsText): Client<string, Payload>
 export function createClient<In = unknown, Out = unknown>(options: ClientOptions & AsJson): Client<In, Out>
 export function createClient<T>(options: ClientOptions & AsCustom<T>): Client<T, T>
+export function createClient<In = unknown, Out = unknown>(options: ClientOptions): Client<In, Out>
 export function createClient(options: ClientOptions): Client<never, never> {
   return new Client(options)
 }

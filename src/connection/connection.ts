@@ -4,6 +4,7 @@
  */
 import type { Duplex } from 'node:stream'
 import type { FrameBatch } from '../codec/batch.js'
+import type { Payload } from '../codec/bytes.js'
 import { FrameError, optionError } from '../errors.js'
 import type { Channel, PeerCredentials } from '../transport/contract.js'
 import { FrameIterator } from './iterator.js'
@@ -22,7 +23,7 @@ const CLOSE_TIMEOUT_MS = 5000
  * A peer never makes it throw: 'error' is emitted only when somebody listens, 'close' always, with the error if there
  * was one. When the peer has ended its side and nobody listens to 'end', the connection ends its own side too.
  */
-export class Connection<In = Buffer, Out = Uint8Array | string> extends Receiver<In> {
+export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
   /** Anything the user wants to keep with the connection. */
   data: unknown = undefined
 
@@ -79,7 +80,7 @@ export class Connection<In = Buffer, Out = Uint8Array | string> extends Receiver
    */
   send(payload: Out): boolean {
     const value = this.encodes ? this.init.serialization.encode(payload) : payload
-    return this.channel.send(value as Uint8Array | string)
+    return this.channel.send(value as Payload)
   }
 
   /**

@@ -1,6 +1,7 @@
 /** wrap: a connection over any Duplex. Knows options, not how frames get to the stream. */
 import { Duplex } from 'node:stream'
-import { resolveSerialization, type Serialization } from '../codec/serialization.js'
+import type { Payload } from '../codec/bytes.js'
+import { type CustomSerialization, resolveSerialization, type Serialization } from '../codec/serialization.js'
 import { optionError } from '../errors.js'
 import { type ChannelOptions, CLIENT_DEFAULTS, optionsObject, resolveChannelOptions } from '../options.js'
 import { createJsTransport } from '../transport/js/index.js'
@@ -19,7 +20,24 @@ const OUT_BYTES = 64 * 1024
  * from then on; it is destroyed with it.
  * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`, `ERR_FRAME_FORMAT_INVALID`.
  */
-export function wrap(stream: Duplex, options?: WrapOptions): Connection {
+export function wrap(
+  stream: Duplex,
+  options?: WrapOptions & { readonly serialization?: 'buffer' },
+): Connection<Buffer, Payload>
+export function wrap(
+  stream: Duplex,
+  options: WrapOptions & { readonly serialization: 'text' },
+): Connection<string, Payload>
+export function wrap<In = unknown, Out = unknown>(
+  stream: Duplex,
+  options: WrapOptions & { readonly serialization: 'json' },
+): Connection<In, Out>
+export function wrap<T>(
+  stream: Duplex,
+  options: WrapOptions & { readonly serialization: CustomSerialization<T> },
+): Connection<T, T>
+export function wrap<In = unknown, Out = unknown>(stream: Duplex, options: WrapOptions): Connection<In, Out>
+export function wrap(stream: Duplex, options?: WrapOptions): Connection<never, never> {
   if (!(stream instanceof Duplex)) throw optionError('stream', 'a Duplex', stream)
   const given = optionsObject(options)
   const config = resolveChannelOptions(given, CLIENT_DEFAULTS)

@@ -1,4 +1,5 @@
 /** What a request handler is told about where its request came from. Knows a session's facts, not how it works. */
+import type { Payload } from '../codec/bytes.js'
 import type { Connection } from '../connection/index.js'
 import type { PeerCredentials } from '../transport/contract.js'
 
@@ -26,8 +27,8 @@ export class RequestContext {
   }
 
   /** The connection itself, made when it is first asked for. Its frames belong to the handler. */
-  get connection(): Connection<never, Uint8Array | string> {
-    return this.#source.connection as unknown as Connection<never, Uint8Array | string>
+  get connection(): Connection<never, Payload> {
+    return this.#source.connection as unknown as Connection<never, Payload>
   }
 
   /** Who is at the other end of a unix socket; null: not a unix socket, or the backend cannot tell. */

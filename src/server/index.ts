@@ -1,4 +1,5 @@
 /** Public names of the server, and the functions that make one. */
+import type { Payload } from '../codec/bytes.js'
 import type { CustomSerialization } from '../codec/serialization.js'
 import type { Connection } from '../connection/index.js'
 import { functionOption } from '../options.js'
@@ -19,20 +20,19 @@ export type {
 export type { SocketOwner, SocketPathOptions } from './unix-path.js'
 
 type OnConnection<In, Out> = (connection: Connection<In, Out>) => void
-type Bytes = Uint8Array | string
 
 /**
  * Makes a server; {@link Server.listen} starts it. `onConnection` is a listener of 'connection'.
  * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`, `ERR_FRAME_FORMAT_INVALID`, naming the option.
  */
 export function createServer(
-  options?: ServerOptions<Buffer, Bytes> & { readonly serialization?: 'buffer' },
-  onConnection?: OnConnection<Buffer, Bytes>,
-): Server<Buffer, Bytes>
+  options?: ServerOptions<Buffer, Payload> & { readonly serialization?: 'buffer' },
+  onConnection?: OnConnection<Buffer, Payload>,
+): Server<Buffer, Payload>
 export function createServer(
-  options: ServerOptions<string, Bytes> & { readonly serialization: 'text' },
-  onConnection?: OnConnection<string, Bytes>,
-): Server<string, Bytes>
+  options: ServerOptions<string, Payload> & { readonly serialization: 'text' },
+  onConnection?: OnConnection<string, Payload>,
+): Server<string, Payload>
 export function createServer<In = unknown, Out = unknown>(
   options: ServerOptions<In, Out> & { readonly serialization: 'json' },
   onConnection?: OnConnection<In, Out>,
@@ -41,6 +41,10 @@ export function createServer<T>(
   options: ServerOptions<T, T> & { readonly serialization: CustomSerialization<T> },
   onConnection?: OnConnection<T, T>,
 ): Server<T, T>
+export function createServer(
+  options: ServerOptions,
+  onConnection?: OnConnection<Buffer, Payload>,
+): Server<Buffer, Payload>
 export function createServer<In, Out>(
   options: ServerOptions<In, Out> = {},
   onConnection?: OnConnection<In, Out>,

@@ -2,7 +2,9 @@
  * Server: listens, makes a session for every connection, counts, and closes. Knows where to listen and who is there;
  * what is said on a connection is its session's.
  */
+
 import { EventEmitter } from 'node:events'
+import type { Payload } from '../codec/bytes.js'
 import { hasSubscribers, publish } from '../connection/diagnostics.js'
 import { guard, rethrow } from '../connection/guard.js'
 import type { Connection } from '../connection/index.js'
@@ -28,7 +30,7 @@ type State = 'new' | 'starting' | 'listening' | 'closing' | 'closed'
  * Takes connections on a unix socket or a TCP port. Made by {@link createServer}; it lives from `listen` to `close`,
  * once.
  */
-export class Server<In = Buffer, Out = Uint8Array | string> extends EventEmitter {
+export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   readonly #options: ResolvedServerOptions
   readonly #serve: (channel: Channel) => Served
   readonly #served = new ServedList()

@@ -1,4 +1,5 @@
 /** The shapes a server is described with. Types only. */
+import type { Payload } from '../codec/bytes.js'
 import type { Serialization } from '../codec/serialization.js'
 import type { Connection } from '../connection/index.js'
 import type { FrameError } from '../errors.js'
@@ -19,9 +20,9 @@ export type RequestHandler<In, Out> = (
 ) => Out | undefined | void | Promise<Out | undefined | void>
 
 /** What the peer is told before the close: the bytes of one frame, or null for nothing. */
-export type ErrorReply = (error: FrameError, ctx: RequestContext) => Uint8Array | string | null | undefined
+export type ErrorReply = (error: FrameError, ctx: RequestContext) => Payload | null | undefined
 
-export interface ServerOptions<In = Buffer, Out = Uint8Array | string> extends ChannelOptions {
+export interface ServerOptions<In = Buffer, Out = Payload> extends ChannelOptions {
   /** Default: the environment's FRAMEWIRE_BACKEND, then 'auto'. */
   readonly backend?: BackendName
   /** What payloads are to the handler and in replies, and to connections. Default 'buffer'. */

@@ -3,6 +3,7 @@
  * bytes; it knows nothing of consumer modes, requests or replies. Both transports keep every sentence here.
  */
 import type { FrameBatch } from '../codec/batch.js'
+import type { Payload } from '../codec/bytes.js'
 import type { Scanner } from '../codec/scan.js'
 import type { FrameError } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
@@ -103,7 +104,7 @@ export interface Channel {
    * queue is at or over the high-water mark (the frame is queued nevertheless; `channelDrain` follows).
    * @throws {TypeError} `ERR_FRAME_PAYLOAD_TYPE`, {FrameError} `ERR_FRAME_TOO_LARGE`; nothing was queued then.
    */
-  send(payload: Uint8Array | string): boolean
+  send(payload: Payload): boolean
   /** Forwards frame `i` of a borrowed batch, as `send(batch.view(i))` would, without a view; runs are one copy. */
   sendFrom(batch: FrameBatch, i: number): boolean
   /**

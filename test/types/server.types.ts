@@ -1,14 +1,21 @@
+import type { Duplex } from 'node:stream'
 import {
   type Address,
   type Client,
+  type ClientOptions,
   type Connection,
+  type ConnectOptions,
   connect,
   createClient,
   createServer,
+  type Payload,
   type PeerCredentials,
   type RequestContext,
   request,
   type Server,
+  type ServerOptions,
+  type WrapOptions,
+  wrap,
 } from 'framewire'
 import { expectTypeOf } from 'vitest'
 
@@ -21,7 +28,7 @@ export async function servers(): Promise<void> {
   const plain = createServer({}, (connection) => {
     connection.on('frame', (payload) => expectTypeOf(payload).toEqualTypeOf<Buffer>())
   })
-  expectTypeOf(plain).toEqualTypeOf<Server<Buffer, Uint8Array | string>>()
+  expectTypeOf(plain).toEqualTypeOf<Server<Buffer, Payload>>()
   expectTypeOf(plain.listen).returns.toEqualTypeOf<Promise<Address>>()
 
   createServer({
@@ -58,16 +65,14 @@ export async function servers(): Promise<void> {
 
 export async function clients(): Promise<void> {
   const path = '/tmp/s'
-  expectTypeOf(await connect({ path })).toEqualTypeOf<Connection<Buffer, Uint8Array | string>>()
-  expectTypeOf(await connect({ path, serialization: 'text' })).toEqualTypeOf<
-    Connection<string, Uint8Array | string>
-  >()
+  expectTypeOf(await connect({ path })).toEqualTypeOf<Connection<Buffer, Payload>>()
+  expectTypeOf(await connect({ path, serialization: 'text' })).toEqualTypeOf<Connection<string, Payload>>()
   expectTypeOf(await connect<Task>({ path, serialization: 'json' })).toEqualTypeOf<
     Connection<Task, unknown>
   >()
   expectTypeOf(await request({ path }, 'x')).toEqualTypeOf<Buffer>()
   expectTypeOf(await request<Task>({ path, serialization: 'json' }, { any: 1 })).toEqualTypeOf<Task>()
-  expectTypeOf(createClient({ port: 1 })).toEqualTypeOf<Client<Buffer, Uint8Array | string>>()
+  expectTypeOf(createClient({ port: 1 })).toEqualTypeOf<Client<Buffer, Payload>>()
   const client = createClient<Task, Task>({
     path,
     serialization: 'json',
@@ -79,8 +84,42 @@ export async function clients(): Promise<void> {
     expectTypeOf(error).toEqualTypeOf<Error>()
     expectTypeOf(info.connectionId).toEqualTypeOf<number>()
   })
+  const wide: Connection<Buffer, Payload> = await connect({ path })
+  wide.send(new Float32Array(1))
+  wide.send(new DataView(new ArrayBuffer(1)))
+  wide.end(new ArrayBuffer(1))
+  await wide.sendAsync(new SharedArrayBuffer(1))
+  await request({ path }, new Uint16Array(1))
+  client.send({ name: 'x' })
+  // @ts-expect-error: a number is no payload.
+  wide.send(5)
   // @ts-expect-error: either a path or a port.
   await connect({ path, port: 1 })
   // @ts-expect-error: nowhere to connect to.
   await connect({})
+}
+
+export function wrapped(stream: Duplex): void {
+  expectTypeOf(wrap(stream)).toEqualTypeOf<Connection<Buffer, Payload>>()
+  expectTypeOf(wrap(stream, { format: 'n' })).toEqualTypeOf<Connection<Buffer, Payload>>()
+  expectTypeOf(wrap(stream, { serialization: 'text' })).toEqualTypeOf<Connection<string, Payload>>()
+  expectTypeOf(wrap<Task>(stream, { serialization: 'json' })).toEqualTypeOf<Connection<Task, unknown>>()
+  wrap(stream, { serialization: 'json' }).send({ name: 'x' })
+}
+
+/** Options that were put together elsewhere: what their payloads are is not known. */
+export async function givenOptions(
+  stream: Duplex,
+  server: ServerOptions,
+  client: ClientOptions,
+  to: ConnectOptions,
+  over: WrapOptions,
+): Promise<void> {
+  expectTypeOf(createServer(server)).toEqualTypeOf<Server<Buffer, Payload>>()
+  createServer(server, (connection) => connection.send(new DataView(new ArrayBuffer(1))))
+  expectTypeOf(createClient(client)).toEqualTypeOf<Client<unknown, unknown>>()
+  expectTypeOf(await connect(to)).toEqualTypeOf<Connection<unknown, unknown>>()
+  expectTypeOf(await connect<Buffer, Payload>(to)).toEqualTypeOf<Connection<Buffer, Payload>>()
+  expectTypeOf(await request(to, 'x')).toEqualTypeOf<unknown>()
+  expectTypeOf(wrap(stream, over)).toEqualTypeOf<Connection<unknown, unknown>>()
 }

@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream'
 import { checkBatch, type FrameBatch } from '../../codec/batch.js'
-import { toBytes } from '../../codec/bytes.js'
+import { type Payload, toBytes } from '../../codec/bytes.js'
 import { encode, frameSize, textFrameRoom, writeFrame, writeTextFrame } from '../../codec/encoder.js'
 import { FrameError } from '../../errors.js'
 import { writeHeader } from '../../format.js'
@@ -66,7 +66,7 @@ export abstract class ChannelWriter implements SlabUser {
   protected abstract afterWrites(): void
   abstract destroy(): void
 
-  send(payload: Uint8Array | string): boolean {
+  send(payload: Payload): boolean {
     if (!this.writable) return false
     if (typeof payload === 'string') return this.#sendText(payload)
     const bytes = toBytes(payload)

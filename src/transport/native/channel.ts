@@ -3,7 +3,7 @@
  * addon writes. Knows the hub, not who listens.
  */
 import { checkBatch, FrameBatch } from '../../codec/batch.js'
-import { toBytes } from '../../codec/bytes.js'
+import { type Payload, toBytes } from '../../codec/bytes.js'
 import { frameSize, textFrameRoom, tooLarge, writeFrame, writeTextFrame } from '../../codec/encoder.js'
 import { FrameError } from '../../errors.js'
 import { type CompiledFormat, headerSize, writeHeader } from '../../format.js'
@@ -130,7 +130,7 @@ export class NativeChannel implements Channel {
 
   // --- sending
 
-  send(payload: Uint8Array | string): boolean {
+  send(payload: Payload): boolean {
     if (typeof payload === 'string') return this.sendText(payload)
     const bytes = toBytes(payload)
     const { length } = bytes
