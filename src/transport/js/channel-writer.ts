@@ -213,6 +213,11 @@ export abstract class ChannelWriter implements SlabUser {
     this.owner?.channelWritten()
   }
 
+  /** The stream is about to be destroyed. */
+  protected stopWriter(): void {
+    this.#output?.stop()
+  }
+
   /** The stream is closed: what was in flight may have been written, what waited behind it never was. */
   protected closeWriter(): void {
     if (this.#deadline !== undefined) this.hub.deadlines.clear(this.#deadline)

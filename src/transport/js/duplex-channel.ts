@@ -283,6 +283,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.#destroyed = true
     this.writable = false
     this.#silence()
+    this.stopWriter()
     this.stream.destroy()
     // A stream made with `emitClose: false` says nothing.
     if (this.kind === 'duplex') setImmediate(() => this.onStreamClose())

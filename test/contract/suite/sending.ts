@@ -272,6 +272,35 @@ export function sendingContract(backend: Backend): void {
       expect(order).not.toContain(-1)
     })
 
+    it.each([
+      ['small', 200, 5000],
+      ['large', 20_000, 100],
+    ])('counts %s frames as written once the kernel has them, and no others', async (_what, size, count) => {
+      const { raw, accepted } = await stage(backend)
+      const peer = await raw()
+      const server = await accepted()
+      peer.socket.pause()
+      const words: string[] = []
+      const outcomes = Array.from({ length: count }, () =>
+        server.sendAsync(Buffer.alloc(size)).then(
+          () => words.push('written'),
+          (error) => words.push(error.neverWritten ? 'never' : 'unknown'),
+        ),
+      )
+      // A peer that reads nothing more: what has settled by now is all that will.
+      const whole = () => Math.floor(server.stats().bytesWritten / (size + 4))
+      while (words.length === 0 || words.length < whole()) await new Promise((resolve) => setImmediate(resolve))
+      server.destroy()
+      await Promise.all(outcomes)
+      peer.socket.resume()
+      const got = unframe(await peer.ended()).length
+      const counted = (word: string) => words.filter((other) => other === word).length
+      expect(counted('written')).toBe(got)
+      expect(got).toBeGreaterThan(0)
+      expect(counted('unknown')).toBeLessThanOrEqual(1)
+      expect(counted('written') + counted('unknown') + counted('never')).toBe(count)
+    })
+
     it('stops waiting when aborted, with the reason', async () => {
       const { pair } = await stage(backend)
       const [client, server] = await pair()
