@@ -5,7 +5,7 @@
  */
 import type { FrameBatch } from '../codec/batch.js'
 import { FrameError } from '../errors.js'
-import { ACCEPTED, HEADER_MISSING, refusal } from './refusals.js'
+import { ACCEPTED, briefRefusal, HEADER_MISSING, refusal } from './refusals.js'
 import { isThenable, LINGER, Session } from './session.js'
 
 export class OnceSession extends Session {
@@ -58,6 +58,12 @@ export class OnceSession extends Session {
     return true
   }
 
+  /** Refused before anything of it was read. */
+  turnAway(error: FrameError): void {
+    this.#taken = true
+    this.#refuse(error)
+  }
+
   /** Served to its end, which its deadlines bound: whoever was accepted is not refused for being late. */
   override finish(): void {}
 
@@ -107,19 +113,33 @@ export class OnceSession extends Session {
   }
 
   #refuse(error: FrameError): void {
-    if (this.host.errorReply === undefined) this.#close(refusal(error))
-    else {
-      this.sendErrorReply(error)
-      this.channel.close(LINGER)
+    if (this.host.errorReply === undefined || !this.sendErrorReply(error)) {
+      this.#close(refusal(error), () => briefRefusal(error))
+    } else this.channel.close(LINGER)
+  }
+
+  #close(text: string, brief?: () => string): void {
+    if (!this.#say(text) && brief !== undefined) this.#say(brief())
+    this.channel.close(LINGER)
+  }
+
+  /** False: the length field is too small for it. */
+  #say(text: string): boolean {
+    try {
+      this.channel.send(text)
+      return true
+    } catch {
+      // Over `maxFrameLength`, which holds for both directions, but not for what is said here.
+      return this.#sayAtAnyLength(text)
     }
   }
 
-  #close(text: string): void {
+  #sayAtAnyLength(text: string): boolean {
     try {
-      this.channel.send(text)
+      this.channel.sendOwn(text)
+      return true
     } catch {
-      // The text is over `maxFrameLength`, which holds for both directions: the close has to say it alone.
+      return false
     }
-    this.channel.close(LINGER)
   }
 }

@@ -2,7 +2,7 @@
  * What a short-lived client is told when its one exchange cannot be had. Knows the texts of the exchange, which other
  * programs compare byte by byte: JSON with its keys in this order, no spaces, non-ASCII characters as they are.
  */
-import type { FrameError } from '../errors.js'
+import { ERRORS, type FrameError } from '../errors.js'
 
 /** The whole frame arrived, and nobody has anything else to say. */
 export const ACCEPTED = '{"res":"ok","msg":"长度相同"}'
@@ -24,6 +24,15 @@ export function refusal(error: FrameError): string {
       // Without a whole header nothing was declared.
       return error.declared === undefined ? HEADER_MISSING : BODY_SHORT
     default:
-      return JSON.stringify({ res: 'fail', msg: error.message, code: error.code })
+      return withCode(error.message, error)
   }
+}
+
+/** The same for a length field that cannot say as much: without figures and hints. */
+export function briefRefusal(error: FrameError): string {
+  return withCode(ERRORS[error.code].message, error)
+}
+
+function withCode(msg: string, { code }: FrameError): string {
+  return JSON.stringify({ res: 'fail', msg, code })
 }

@@ -19,6 +19,7 @@ import { type Served, ServedList } from './served-list.js'
 import { type ResolvedServerOptions, resolveServerOptions } from './server-options.js'
 import type { SessionHost } from './session.js'
 import { StreamSession } from './stream-session.js'
+import { TURNED_AWAY_AT_A_TIME, TurnedAway } from './turned-away.js'
 import type { DropInfo, ListenOptions, ServerEvents, ServerOptions, ServerStats } from './types.js'
 
 /** Default of `close({ timeout })`, ms. */
@@ -34,6 +35,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   readonly #options: ResolvedServerOptions
   readonly #serve: (channel: Channel) => Served
   readonly #served = new ServedList()
+  readonly #turnedAway: TurnedAway
   readonly #totals = {
     accepted: 0,
     dropped: 0,
@@ -68,6 +70,11 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
       onHandlerFailure: (error, served) => this.#tellFailure(error, served),
     }
     const plain = new ServedPolicy(host)
+    // Only the clients of 'once' are told: for others the transport closes at accept.
+    this.#turnedAway = new TurnedAway(
+      host,
+      exchange === 'once' ? this.#options.listener.maxConnections : Infinity,
+    )
     if (exchange === 'once') this.#serve = (channel) => new OnceSession(host, channel)
     else if (onRequest !== undefined) this.#serve = (channel) => new StreamSession(host, channel)
     else this.#serve = (channel) => plain.serve(channel)
@@ -116,13 +123,16 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
     const connectionCount = () => this.#connectionCount()
     const listener = this.#listening?.listener
     const served = this.#served
+    const turnedAway = this.#turnedAway
     return {
       get size() {
         return connectionCount()
       },
       *[Symbol.iterator]() {
         listener?.announceAll?.()
-        for (const { connection } of served) yield connection as unknown as Connection<In, Out>
+        for (const one of served) {
+          if (!turnedAway.has(one)) yield one.connection as unknown as Connection<In, Out>
+        }
       },
     }
   }
@@ -203,7 +213,8 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
     const { exchange, onRequest, listener } = this.#options
     const answers = exchange === 'once' || onRequest !== undefined
     const watched = this.listenerCount('connection') > 0 || hasSubscribers('framewire:connection')
-    return { ...listener, lazy: answers && !watched }
+    const more = exchange === 'once' ? TURNED_AWAY_AT_A_TIME : 0
+    return { ...listener, maxConnections: listener.maxConnections + more, lazy: answers && !watched }
   }
 
   #listenerEvents(): ListenerEvents {
@@ -229,6 +240,11 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   #accept(channel: Channel): boolean {
     const { allowPeer } = this.#options
     if (allowPeer !== undefined && !this.#allowed(channel, allowPeer)) return false
+    if (this.#turnedAway.isNeeded(this.#connectionCount(1))) {
+      this.#served.add(this.#turnedAway.add(channel))
+      this.#drop({ reason: 'limit', count: 1 })
+      return true
+    }
     const served = this.#serve(channel)
     this.#served.add(served)
     this.#totals.accepted++
@@ -271,6 +287,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
 
   #forget(served: Served): void {
     this.#served.remove(served)
+    this.#turnedAway.remove(served)
     addCounters(this.#totals, served.channel)
     if (this.#served.size === 0 && this.#onIdle !== undefined) this.#onIdle()
   }
@@ -284,8 +301,14 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
     if (this.listenerCount('error') > 0) guard(() => this.emit('error', error, connection))
   }
 
-  #connectionCount(): number {
-    return this.#listening?.listener.connectionCount ?? this.#served.size
+  /**
+   * Open connections without those that are turned away. Nobody has been told yet of those that are silent, and the
+   * listener may know of a close a turn before we do.
+   * @param arriving of them that are in no list of ours yet.
+   */
+  #connectionCount(arriving = 0): number {
+    const told = this.#served.size + arriving
+    return Math.max(this.#listening?.listener.connectionCount ?? told, told) - this.#turnedAway.size
   }
 
   // --- closing ---------------------------------------------------------------------------------------------------

@@ -155,8 +155,9 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
     return this.channel.send(this.host.serialization.encode(value) as Uint8Array)
   }
 
-  protected sendErrorReply(error: FrameError): void {
-    sendErrorReply(this.host, this, error, () => this.context)
+  /** False: `errorReply` failed, and nothing was sent. */
+  protected sendErrorReply(error: FrameError): boolean {
+    return sendErrorReply(this.host, this, error, () => this.context)
   }
 
   /** The handler failed: counts and tells, and gives what the peer is refused with. */
@@ -226,22 +227,24 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
   }
 }
 
-/** Sends what `errorReply` says to `error`, if there is one and it says something. */
+/** Sends what `errorReply` says to `error`, if there is one and it says something. False: it failed. */
 export function sendErrorReply(
   host: SessionHost,
   served: Served,
   error: FrameError,
   context: () => RequestContext,
-): void {
+): boolean {
   const { errorReply } = host
-  if (errorReply === undefined) return
+  if (errorReply === undefined) return true
   const { channel } = served
   try {
     const reply = errorReply(error, context())
     if (reply !== null && reply !== undefined) channel.send(reply)
+    return true
   } catch (cause) {
-    // The peer goes without; whoever wrote errorReply has to hear of it.
+    // Whoever wrote errorReply has to hear of it.
     host.onHandlerFailure(handlerError(cause, channel.id, 'errorReply failed'), served)
+    return false
   }
 }
 

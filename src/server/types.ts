@@ -27,7 +27,10 @@ export interface ServerOptions<In = Buffer, Out = Payload> extends ChannelOption
   readonly backend?: BackendName
   /** What payloads are to the handler and in replies, and to connections. Default 'buffer'. */
   readonly serialization?: Serialization
-  /** Connections at a time; further ones are closed unread, with a 'drop' event. Default Infinity. */
+  /**
+   * Connections at a time; further ones are closed unread, with a 'drop' event. Default Infinity. With `exchange: 'once'` they
+   * are told so first (`ERR_FRAME_CONNECTION_LIMIT`), up to 128 of them at a time beside those that are served.
+   */
   readonly maxConnections?: number
   /**
    * `'stream'` (default): any number of frames. `'once'`: one frame each way, then a close that lets the reply arrive;
@@ -39,7 +42,7 @@ export interface ServerOptions<In = Buffer, Out = Payload> extends ChannelOption
   /**
    * The last frame a peer gets when its connection is closed for an error: of the protocol, a deadline or the handler
    * (`ERR_FRAME_HANDLER`, with `cause`). Sent as it is, past `serialization`. Default: none, and with
-   * `exchange: 'once'` a JSON refusal.
+   * `exchange: 'once'` a JSON refusal, which is also what is sent when `errorReply` fails there.
    */
   readonly errorReply?: ErrorReply
   /** Requests of one connection whose handlers have not finished; further ones wait unread. Default 1,024. */

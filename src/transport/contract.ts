@@ -105,6 +105,8 @@ export interface Channel {
    * @throws {TypeError} `ERR_FRAME_PAYLOAD_TYPE`, {FrameError} `ERR_FRAME_TOO_LARGE`; nothing was queued then.
    */
   send(payload: Payload): boolean
+  /** As `send`, for what the package itself says: held to what the length field can say, not to `maxFrameLength`. */
+  sendOwn(text: string): boolean
   /** Forwards frame `i` of a borrowed batch, as `send(batch.view(i))` would, without a view; runs are one copy. */
   sendFrom(batch: FrameBatch, i: number): boolean
   /**

@@ -7,7 +7,7 @@ import { checkBatch, type FrameBatch } from '../../codec/batch.js'
 import { type Payload, toBytes } from '../../codec/bytes.js'
 import { encode, frameSize, textFrameRoom, writeFrame, writeTextFrame } from '../../codec/encoder.js'
 import { FrameError } from '../../errors.js'
-import { writeHeader } from '../../format.js'
+import { MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
 import type { ChannelConfig, ChannelEvents } from '../contract.js'
 import { Deadline } from './deadlines.js'
 import type { Hub } from './hub.js'
@@ -77,6 +77,10 @@ export abstract class ChannelWriter implements SlabUser {
     const at = out.reserve(this, size)
     out.at = writeFrame(format, bytes, out.bytes, at)
     return this.#accept(size)
+  }
+
+  sendOwn(text: string): boolean {
+    return this.writable && this.#queueFrame(encode(this.config.format, MAX_FRAME_LENGTH, text))
   }
 
   sendFrom(batch: FrameBatch, i: number): boolean {

@@ -6,7 +6,7 @@ import { checkBatch, FrameBatch } from '../../codec/batch.js'
 import { type Payload, toBytes } from '../../codec/bytes.js'
 import { frameSize, textFrameRoom, tooLarge, writeFrame, writeTextFrame } from '../../codec/encoder.js'
 import { FrameError } from '../../errors.js'
-import { type CompiledFormat, headerSize, writeHeader } from '../../format.js'
+import { type CompiledFormat, headerSize, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
 import type {
   BudgetConfig,
   Channel,
@@ -182,6 +182,12 @@ export class NativeChannel implements Channel {
       hub.shrink(end)
     }
     return this.accepted(end - at)
+  }
+
+  sendOwn(text: string): boolean {
+    if (!this.writable) return false
+    const bytes = Buffer.from(text)
+    return this.sendWide(bytes, frameSize(this.traits.config.format, MAX_FRAME_LENGTH, bytes.length))
   }
 
   /** Header by way of the out slab, payload from where it lies. */

@@ -145,13 +145,121 @@ export function exchangeContract(backend: Backend): void {
     expect(await answer(peer)).toContain('"code":"ERR_FRAME_HANDLER"')
   })
 
-  it('just closes where even the refusal is over maxFrameLength', async () => {
+  it('has its own texts arrive whatever maxFrameLength is', async () => {
     const { raw } = await serve({ maxFrameLength: 5 })
-    for (const bytes of [frame('x'), Buffer.from([255, 255, 255, 255])]) {
+    const cases: [Buffer, string | RegExp][] = [
+      [frame('x'), OK],
+      [Buffer.from([0, 0]), HEADER],
+      [Buffer.from([0, 0, 0, 5, 65]), BODY],
+      [Buffer.from([255, 255, 255, 255]), /^{"res":"fail","msg":".+","code":"ERR_FRAME_TOO_LARGE"}$/],
+    ]
+    for (const [bytes, expected] of cases) {
       const peer = await raw()
-      await peer.write(bytes)
-      expect(await answer(peer)).toBe('')
+      peer.socket.end(bytes)
+      expect(await answer(peer)).toMatch(expected)
     }
+  })
+
+  it('says less where the length field cannot say all of it', async () => {
+    const { raw } = await serve({ format: 'uint8', maxFrameLength: 5 })
+    const peer = await raw()
+    // With figures and a hint the refusal is longer than 255 bytes.
+    await peer.write('GET / HTTP/1.1\r\n')
+    const [size, ...text] = await peer.ended()
+    expect(size).toBe(text.length)
+    expect(JSON.parse(String(Buffer.from(text)))).toMatchObject({ res: 'fail', code: 'ERR_FRAME_TOO_LARGE' })
+  })
+
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('private')
+      },
+    ],
+    ['returns what is no payload', () => 5 as never],
+    ['returns a promise', (async () => 'late') as never],
+    ['says more than maxFrameLength', () => 'x'.repeat(201)],
+  ])('falls back on its own refusal when errorReply %s', async (_how, errorReply) => {
+    const { raw, server } = await serve({ maxFrameLength: 200, errorReply })
+    const failed = once(server, 'error')
+    const silent = await raw()
+    silent.socket.end()
+    expect(await answer(silent)).toBe(HEADER)
+    expect((await failed)[0]).toMatchObject({ code: 'ERR_FRAME_HANDLER' })
+    const large = await raw()
+    await large.write(Buffer.from([255, 255, 255, 255]))
+    expect(await answer(large)).toContain('"code":"ERR_FRAME_TOO_LARGE"')
+  })
+
+  describe('over maxConnections', () => {
+    const LIMIT =
+      '{"res":"fail","msg":"The server already has maxConnections connections (limit 1)","code":"ERR_FRAME_CONNECTION_LIMIT"}'
+
+    /** A server whose one place is taken until `leave` is called. */
+    async function full(options: Partial<ServerOptions<Buffer, Bytes>> = {}) {
+      const gate = deferred<string>()
+      const begun = deferred()
+      const stage = await serve({
+        maxConnections: 1,
+        onRequest: () => {
+          begun.resolve()
+          return gate.promise
+        },
+        ...options,
+      })
+      const first = await stage.raw()
+      await first.write(frame('first'))
+      await begun.promise
+      return { ...stage, first, leave: () => gate.resolve('served') }
+    }
+
+    it('tells so, counts it, and serves the others', async () => {
+      const { raw, server, path, first, leave } = await full()
+      const dropped = once(server, 'drop')
+      const peer = await raw()
+      await peer.write(frame('second'))
+      expect(await answer(peer)).toBe(LIMIT)
+      expect(await dropped).toEqual([{ reason: 'limit', count: 1 }])
+      expect(server.stats()).toMatchObject({ connections: 1, accepted: 1, dropped: 1, faults: 0 })
+      expect([...server.connections].length).toBe(1)
+      leave()
+      expect(await answer(first)).toBe('served')
+      first.socket.end()
+      await first.closed()
+      while (server.stats().connections > 0) await new Promise((resolve) => setImmediate(resolve))
+      expect(String(await request({ backend, path }, 'third'))).toBe('served')
+    })
+
+    it('is read by clients of ours and by those that write on', async () => {
+      const { raw, path } = await full({ maxFrameLength: 1 << 24 })
+      expect(String(await request({ backend, path }, 'x'))).toBe(LIMIT)
+      const peer = await raw()
+      peer.socket.end(frame(Buffer.alloc(4 * 1024 * 1024)))
+      expect(await answer(peer)).toBe(LIMIT)
+      expect(peer.errors).toEqual([])
+    })
+
+    it('says what errorReply says, also to a client that says nothing', async () => {
+      const { raw } = await full({ ...SOON, errorReply: (error) => error.code })
+      const peer = await raw()
+      expect(await answer(peer)).toBe('ERR_FRAME_CONNECTION_LIMIT')
+    })
+
+    it('keeps no more of them than a few at a time', async () => {
+      const { path, server } = await serve({ maxConnections: 0 })
+      const sockets = Array.from({ length: 200 }, () => connectRaw({ path, allowHalfOpen: true }))
+      const ended = sockets.map((socket) => {
+        socket.on('error', () => {})
+        socket.resume()
+        // They read the refusal and do not close: who comes behind them is closed unread.
+        return new Promise((resolve) => socket.once('end', resolve).once('close', resolve))
+      })
+      for (const socket of sockets) socket.write(frame('x'))
+      await Promise.all(ended)
+      expect(server.stats()).toMatchObject({ connections: 0, accepted: 0, dropped: 200 })
+      for (const socket of sockets) socket.destroy()
+    })
   })
 
   it('says what errorReply says, or nothing', async () => {

@@ -289,7 +289,8 @@ export function sendingContract(backend: Backend): void {
       )
       // A peer that reads nothing more: what has settled by now is all that will.
       const whole = () => Math.floor(server.stats().bytesWritten / (size + 4))
-      while (words.length === 0 || words.length < whole()) await new Promise((resolve) => setImmediate(resolve))
+      while (words.length === 0 || words.length < whole())
+        await new Promise((resolve) => setImmediate(resolve))
       server.destroy()
       await Promise.all(outcomes)
       peer.socket.resume()
