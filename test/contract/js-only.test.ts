@@ -6,7 +6,7 @@ import { connect as connectRaw, createServer as createRawServer } from 'node:net
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Duplex, PassThrough } from 'node:stream'
-import { type Connection, connect, createServer, wrap } from 'framewire'
+import { type Connection, connect, createServer, request, wrap } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { closing, frame, frames, pattern, randomizer, stage, unframe } from './suite/harness.js'
 
@@ -147,6 +147,60 @@ describe('TLS', () => {
       tls: {},
     })
     await expect(connecting).rejects.toMatchObject({ code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
+  })
+})
+
+describe('a TLS handshake', () => {
+  const tls = { key: fixture('key.pem'), cert: fixture('cert.pem') }
+
+  /** A TLS server, and strangers who connect and do not begin. */
+  async function withStrangers(options: object, count: number) {
+    const server = createServer({ backend: 'js', tls, onRequest: (payload) => payload, ...options })
+    const { port } = (await server.listen({ port: 0, host: '127.0.0.1' })) as { port: number }
+    onTestFinished(() => server.close({ timeout: 0 }))
+    const strangers = await Promise.all(
+      Array.from({ length: count }, async () => {
+        const socket = connectRaw(port, '127.0.0.1')
+        onTestFinished(() => void socket.destroy())
+        socket.on('error', () => {}).resume()
+        await once(socket, 'connect')
+        return { socket, closed: new Promise((resolve) => socket.once('close', resolve)) }
+      }),
+    )
+    while (server.stats().connections < count) await new Promise((resolve) => setImmediate(resolve))
+    const ask = () =>
+      request({ backend: 'js', port, host: '127.0.0.1', tls: { rejectUnauthorized: false } }, 'x')
+    return { server, strangers, ask }
+  }
+
+  it.each([{ firstByteTimeout: 100 }, { headerTimeout: 100 }])(
+    'has the time of the first frame: %o',
+    async (options) => {
+      const { server, strangers, ask } = await withStrangers({ ...options, maxConnections: 2 }, 2)
+      const errors: unknown[] = []
+      server.on('error', (error) => errors.push((error as { code?: string }).code))
+      await Promise.all(strangers.map(({ closed }) => closed))
+      while (server.stats().connections > 0) await new Promise((resolve) => setImmediate(resolve))
+      expect(errors).toEqual(['ERR_TLS_HANDSHAKE_TIMEOUT', 'ERR_TLS_HANDSHAKE_TIMEOUT'])
+      expect(String(await ask())).toBe('x')
+    },
+  )
+
+  it('counts as a connection', async () => {
+    const { server, strangers, ask } = await withStrangers({ maxConnections: 1 }, 1)
+    const dropped = once(server, 'drop')
+    await expect(ask()).rejects.toBeInstanceOf(Error)
+    expect(await dropped).toEqual([{ reason: 'limit', count: 1 }])
+    expect(server.stats()).toMatchObject({ connections: 1, dropped: 1 })
+    strangers[0].socket.destroy()
+    while (server.stats().connections > 0) await new Promise((resolve) => setImmediate(resolve))
+    expect(String(await ask())).toBe('x')
+  })
+
+  it('ends with the server', async () => {
+    const { server, strangers } = await withStrangers({}, 1)
+    await server.close()
+    await strangers[0].closed
   })
 })
 

@@ -1,10 +1,13 @@
 /** JsListener: a server of node:net or node:tls whose connections become channels. Knows accepting, not frames. */
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { FrameError } from '../../errors.js'
 import type { Address, Listener, ListenerConfig, ListenerEvents, ListenTarget } from '../contract.js'
 import type { Hub } from './hub.js'
 import { NetChannel } from './net-channel.js'
+
+/** How long a TLS handshake may take where no deadline says otherwise, ms. */
+const HANDSHAKE_MS = 10_000
 
 /** Opens a listener; rejects with the system's error. */
 export async function listen(
@@ -30,6 +33,8 @@ class JsListener implements Listener {
   readonly #config: ListenerConfig
   readonly #events: ListenerEvents
   readonly #server: Server
+  /** Sockets whose TLS handshake is under way: nobody has been told of them yet. */
+  readonly #shaking = new Set<Socket>()
   #address: Address | undefined
 
   constructor(hub: Hub, target: ListenTarget, config: ListenerConfig, events: ListenerEvents) {
@@ -39,6 +44,7 @@ class JsListener implements Listener {
     this.#events = events
     this.#server = this.#createServer()
     if (config.maxConnections < 2 ** 31) this.#server.maxConnections = config.maxConnections
+    this.#server.on('connection', (socket: Socket) => this.#count(socket))
     this.#server.on('drop', () => events.onDrop('limit', 1))
   }
 
@@ -65,6 +71,8 @@ class JsListener implements Listener {
   close(): Promise<void> {
     // node:net calls back when the connections are gone too; the descriptor is closed before the next turn.
     this.#server.close()
+    // They have said nothing yet, and would come when nobody serves them any more.
+    for (const socket of this.#shaking) socket.destroy()
     return new Promise((resolve) => setImmediate(resolve))
   }
 
@@ -78,17 +86,44 @@ class JsListener implements Listener {
 
   #createServer(): Server {
     const { tls, noDelay, keepAlive } = this.#config
-    const options = { allowHalfOpen: true, noDelay, keepAlive }
-    if (tls === undefined) return createServer(options, (socket) => this.#onSocket(socket))
-    const server = createTlsServer({ ...tls, ...options }, (socket) => this.#onSocket(socket))
-    server.on('tlsClientError', (error) => this.#events.onError(error))
+    const options = { noDelay, keepAlive }
+    if (tls === undefined)
+      return createServer({ ...options, allowHalfOpen: true }, (socket) => this.#onSocket(socket))
+    const handshakeTimeout = handshakeMs(this.#config)
+    const server = createTlsServer({ handshakeTimeout, ...tls, ...options }, (socket) =>
+      this.#onSecure(socket),
+    )
+    server.on('connection', (socket: Socket) => this.#shaking.add(socket))
+    server.on('tlsClientError', (error, socket) => {
+      this.#events.onError(error)
+      // Node leaves it open.
+      socket.destroy()
+    })
     return server
+  }
+
+  /** From accept on, a TLS handshake included. */
+  #count(socket: Socket): void {
+    this.connectionCount++
+    socket.once('close', () => {
+      this.connectionCount--
+      this.#shaking.delete(socket)
+    })
+  }
+
+  #onSecure(socket: TLSSocket): void {
+    const raw = (socket as { _parent?: Socket })._parent
+    if (raw !== undefined) this.#shaking.delete(raw)
+    // A runtime that does not say whose handshake it was: then none is cut short.
+    else this.#shaking.clear()
+    // Only from here on: whoever ends in the middle of the handshake is gone.
+    socket.allowHalfOpen = true
+    if (this.#server.listening) this.#onSocket(socket)
+    else socket.destroy()
   }
 
   #onSocket(socket: Socket): void {
     const channel = new NetChannel(socket, this.#hub, this.#config)
-    this.connectionCount++
-    socket.once('close', () => this.connectionCount--)
     if (!this.#events.onChannel(channel)) channel.destroy()
   }
 
@@ -117,4 +152,10 @@ function addressOf(target: ListenTarget, address: AddressInfo | string | null): 
     return { host, port, family: family === 'IPv6' ? 'IPv6' : 'IPv4' }
   }
   return { path: target.kind === 'path' ? target.path : '' }
+}
+
+/** A peer that may not keep its first frame waiting may not do so in front of it either. */
+function handshakeMs({ firstByteTimeout, headerTimeout }: ListenerConfig): number {
+  const set = [firstByteTimeout, headerTimeout].filter((ms) => ms > 0)
+  return set.length === 0 ? HANDSHAKE_MS : Math.min(...set)
 }
