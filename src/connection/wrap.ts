@@ -3,7 +3,13 @@ import { Duplex } from 'node:stream'
 import type { Payload } from '../codec/bytes.js'
 import { type CustomSerialization, resolveSerialization, type Serialization } from '../codec/serialization.js'
 import { optionError } from '../errors.js'
-import { type ChannelOptions, CLIENT_DEFAULTS, optionsObject, resolveChannelOptions } from '../options.js'
+import {
+  type ChannelOptions,
+  CLIENT_DEFAULTS,
+  optionConflict,
+  optionsObject,
+  resolveChannelOptions,
+} from '../options.js'
 import { createJsTransport } from '../transport/js/index.js'
 import { Connection } from './connection.js'
 
@@ -17,7 +23,7 @@ const OUT_BYTES = 64 * 1024
 
 /**
  * Frames over a Duplex that is already open: TLS, SSH, a child process's stdio. The stream belongs to the connection
- * from then on; it is destroyed with it.
+ * from then on; it is destroyed with it. Over one that is closed already the connection closes with `ERR_FRAME_CONNECTION_LOST`.
  * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`, `ERR_FRAME_FORMAT_INVALID`.
  */
 export function wrap(
@@ -39,6 +45,9 @@ export function wrap<T>(
 export function wrap<In = unknown, Out = unknown>(stream: Duplex, options: WrapOptions): Connection<In, Out>
 export function wrap(stream: Duplex, options?: WrapOptions): Connection<never, never> {
   if (!(stream instanceof Duplex)) throw optionError('stream', 'a Duplex', stream)
+  // It would give text, from which the bytes cannot be had back.
+  if (stream.readableEncoding !== null)
+    throw optionConflict('stream must give bytes, and has had setEncoding called')
   const given = optionsObject(options)
   const config = resolveChannelOptions(given, CLIENT_DEFAULTS)
   const serialization = resolveSerialization(given.serialization)

@@ -101,6 +101,56 @@ describe('wrap', () => {
     connection.destroy()
   })
 
+  it('closes with an error when the stream is destroyed already', async () => {
+    const reason = new Error('cut')
+    for (const how of ['closed', 'closing', 'broken']) {
+      const stream = new PassThrough()
+      const closed = new Promise((resolve) => stream.once('close', resolve))
+      stream.on('error', () => {})
+      stream.destroy(how === 'broken' ? reason : undefined)
+      if (how !== 'closing') await closed
+      const connection = wrap(stream)
+      expect(connection.writable).toBe(false)
+      expect(connection.send('x')).toBe(false)
+      const gone = closing(connection)
+      const sent = connection.sendAsync('x')
+      await expect(sent).rejects.toMatchObject({ code: 'ERR_FRAME_CLOSED', neverWritten: true })
+      const error = await gone
+      expect(error).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST' })
+      expect(error?.cause).toBe(how === 'broken' ? reason : undefined)
+      await connection.close()
+    }
+  })
+
+  it('closes a connection that is asked to over a stream that is destroyed already', async () => {
+    const stream = new PassThrough()
+    stream.destroy()
+    await wrap(stream).close()
+  })
+
+  it('closes over a stream that has ended, at once or once what is left was sent', async () => {
+    const both = new PassThrough()
+    both.end()
+    both.resume()
+    await once(both, 'end')
+    expect(await closing(wrap(both))).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST' })
+    const [left, right] = duplexPair()
+    right.end()
+    left.resume()
+    await once(left, 'end')
+    const connection = wrap(left)
+    const chunks: Buffer[] = []
+    right.on('data', (chunk) => chunks.push(chunk))
+    connection.send('last words')
+    await closing(connection)
+    expect(unframe(Buffer.concat(chunks)).map(String)).toEqual(['last words'])
+  })
+
+  it('refuses a stream that gives text', () => {
+    const stream = new PassThrough().setEncoding('utf8')
+    expect(() => wrap(stream)).toThrow(expect.objectContaining({ code: 'ERR_FRAME_OPTION_INVALID' }))
+  })
+
   it('refuses what is no Duplex', () => {
     expect(() => wrap(new PassThrough().on as never)).toThrow(
       expect.objectContaining({ code: 'ERR_FRAME_OPTION_INVALID' }),

@@ -53,6 +53,10 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     ;(stream as Carried)[CHANNEL] = this
     stream.on('error', onError)
     stream.on('close', onClose)
+    if (stream.writableEnded || stream.destroyed) {
+      this.writable = false
+      this.#finSent = true
+    }
   }
 
   /** Nothing is read before it is set. */
@@ -70,6 +74,19 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.stream.on('data', onData)
     this.stream.on('end', onEnd)
     if (this.#paused) this.stream.pause()
+    this.#catchUp()
+  }
+
+  /** A stream that was wrapped late tells nobody again what it has told. */
+  #catchUp(): void {
+    const { stream } = this
+    if (stream.destroyed || (stream.readableEnded && stream.writableEnded)) {
+      setImmediate(() => {
+        this.lose(stream.errored ?? undefined)
+        stream.destroy()
+        this.onStreamClose()
+      })
+    } else if (stream.readableEnded) setImmediate(() => this.onPeerEnd())
   }
 
   protected get owner(): ChannelEvents | undefined {
@@ -139,6 +156,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
 
   /** @internal */
   onPeerEnd(): void {
+    if (this.#peerEnded || this.#closed) return
     this.#peerEnded = true
     if (this.#closing && this.queuedBytes === 0) this.#finish()
     if (this.kind === 'duplex' && this.stream.writableFinished) this.destroy()
