@@ -16,6 +16,7 @@ import {
 } from '../options.js'
 import { BACKENDS, chooseTransport } from '../transport/choose.js'
 import type { Channel, ConnectConfig, ConnectTarget, Transport } from '../transport/contract.js'
+import { checkPath, checkPathLength } from '../transport/unix-address.js'
 import type { ConnectOptions } from './types.js'
 
 /** Where to connect to and how, validated. */
@@ -30,7 +31,7 @@ export interface Dial {
 
 /**
  * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`, `ERR_FRAME_FORMAT_INVALID`; {FrameError}
- * `ERR_FRAME_BACKEND_UNAVAILABLE`, `ERR_FRAME_BACKEND_UNSUPPORTED`
+ * `ERR_FRAME_BACKEND_UNAVAILABLE`, `ERR_FRAME_BACKEND_UNSUPPORTED`, `ERR_FRAME_PATH_TOO_LONG`
  */
 export function resolveDial(given: ConnectOptions): Dial {
   const options = optionsObject<ConnectOptions>(given) as ConnectOptions
@@ -52,11 +53,11 @@ function resolveTarget({ path, port, host }: ConnectOptions): ConnectTarget {
   if ((path === undefined) === (port === undefined))
     throw optionConflict('exactly one of path and port is needed')
   if (path !== undefined) {
-    if (typeof path !== 'string' || path.length === 0)
-      throw optionError('path', 'the path of a unix socket', path)
+    checkPathLength(checkPath(path))
     return { kind: 'path', path }
   }
-  if (host !== undefined && typeof host !== 'string') throw optionError('host', 'a string', host)
+  if (host !== undefined && (typeof host !== 'string' || host === ''))
+    throw optionError('host', 'a name or an address', host)
   return { kind: 'port', port: countOption('port', port, 0, 1, 65535), host }
 }
 

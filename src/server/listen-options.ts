@@ -3,8 +3,9 @@
 import { optionError } from '../errors.js'
 import { countOption, optionConflict, optionsObject, signalOption } from '../options.js'
 import type { ListenTarget } from '../transport/contract.js'
+import { checkPath } from '../transport/unix-address.js'
 import type { ListenOptions } from './types.js'
-import type { SocketPathOptions } from './unix-path.js'
+import { checkSocketOptions, type SocketPathOptions } from './unix-path.js'
 
 /** Default `backlog`; the system caps it at its own limit. */
 const DEFAULT_BACKLOG = 4096
@@ -39,8 +40,16 @@ export function resolveListen(where: string | number | ListenOptions): ResolvedL
   const backlog = countOption('backlog', options.backlog, DEFAULT_BACKLOG, 1, 2 ** 31 - 1)
   const signal = signalOption(options.signal)
   const socket = { mode, owner }
-  if (path !== undefined) return { target: { kind: 'path', path: checkPath(path), backlog }, socket, signal }
-  if (host !== undefined && typeof host !== 'string') throw optionError('host', 'a string', host)
+  if (path !== undefined) {
+    const target = { kind: 'path', path: checkPath(path), backlog } as const
+    checkSocketOptions(socket)
+    if (path.startsWith('\0') && (mode !== undefined || owner !== undefined)) {
+      throw optionConflict('mode and owner go with a socket file, which an abstract name is not')
+    }
+    return { target, socket, signal }
+  }
+  if (host !== undefined && (typeof host !== 'string' || host === ''))
+    throw optionError('host', 'a name or an address', host)
   if (port !== undefined) {
     return {
       target: { kind: 'port', port: countOption('port', port, 0, 0, 65535), host, backlog },
@@ -49,10 +58,4 @@ export function resolveListen(where: string | number | ListenOptions): ResolvedL
     }
   }
   return { target: { kind: 'fd', fd: countOption('fd', fd, 0, 0, 2 ** 31 - 1), backlog }, socket, signal }
-}
-
-function checkPath(path: unknown): string {
-  // A NUL is right only in front, where it makes the name abstract.
-  if (typeof path === 'string' && path.length > 0 && path.indexOf('\0', 1) < 0) return path
-  throw optionError('path', 'a path, or an abstract name that starts with a NUL', path)
 }

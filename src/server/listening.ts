@@ -13,8 +13,10 @@ import type {
   ListenTarget,
   Transport,
 } from '../transport/contract.js'
+import { checkPathLength, isNamespaceName } from '../transport/unix-address.js'
+import { checkDescriptor, pathOfDescriptor } from './inherited.js'
 import type { ResolvedListen } from './listen-options.js'
-import { checkPathLength, isNamespaceName, SocketPath } from './unix-path.js'
+import { SocketPath } from './unix-path.js'
 
 export interface Listening {
   readonly transport: Transport
@@ -43,8 +45,15 @@ export async function startListening(
     return listenAtPath(transport, target, socket, config, events)
   }
   if (target.kind === 'path') checkPathLength(target.path)
+  if (target.kind === 'fd') checkDescriptor(target.fd)
   const listener = await transport.listen(target, config, events)
-  return { transport, listener, address: listener.address, close: () => listener.close() }
+  const address = await addressOf(target, listener)
+  return { transport, listener, address, close: () => listener.close() }
+}
+
+async function addressOf(target: ListenTarget, { address }: Listener): Promise<Address> {
+  const isUnnamed = target.kind === 'fd' && 'path' in address && address.path === ''
+  return isUnnamed ? { path: await pathOfDescriptor(target.fd) } : address
 }
 
 async function listenAtPath(

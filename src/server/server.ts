@@ -87,7 +87,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
    * socket. The file has its mode and owner before anyone can connect. A `node:cluster` worker leaves all that to the
    * primary, which shares the path between the workers.
    * @returns where it listens, with the port the system chose.
-   * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`; {@link FrameError} `ERR_FRAME_ALREADY_LISTENING`, `ERR_FRAME_CLOSED`,
+   * @throws what `signal` was aborted with; {TypeError} `ERR_FRAME_OPTION_INVALID`; {@link FrameError} `ERR_FRAME_ALREADY_LISTENING`, `ERR_FRAME_CLOSED`,
    * `ERR_FRAME_PATH_TOO_LONG`, `ERR_FRAME_PATH_NOT_SOCKET`, `ERR_FRAME_BACKEND_UNAVAILABLE`,
    * `ERR_FRAME_BACKEND_UNSUPPORTED`; the system's `EADDRINUSE`, `EACCES` and so on. After an error it can be tried again.
    */
@@ -106,10 +106,14 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
       if (this.#state === 'starting') this.#state = 'new'
       throw error
     }
+    if (listen.signal?.aborted) {
+      await this.close()
+      throw listen.signal.reason
+    }
     if (this.#state !== 'starting') throw closedError()
     this.#state = 'listening'
     this.#closeOnAbort(listen.signal)
-    this.emit('listening')
+    guard(() => this.emit('listening'))
     return this.#listening!.address
   }
 
@@ -154,7 +158,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
    * are ended from our side; whatever is still open after `timeout` ms (default 5,000) is closed at once. Settles when
    * the server and all its connections are closed. The socket file is removed if it still is this server's.
    */
-  close(options: { readonly timeout?: number } = {}): Promise<void> {
+  async close(options: { readonly timeout?: number } = {}): Promise<void> {
     const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
     this.#closing ??= this.#close(timeout)
     return this.#closing
@@ -230,8 +234,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
     const onAbort = () => {
       this.close().catch((error: Error) => this.#tell(error, undefined))
     }
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
+    signal.addEventListener('abort', onAbort, { once: true })
     this.once('close', () => signal.removeEventListener('abort', onAbort))
   }
 
@@ -325,7 +328,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
       for (const served of this.#served) served.finish()
       await this.#allClosed(timeout)
       this.#state = 'closed'
-      this.emit('close')
+      guard(() => this.emit('close'))
     }
   }
 

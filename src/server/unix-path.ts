@@ -14,9 +14,10 @@
  */
 import * as fs from 'node:fs/promises'
 import { createConnection } from 'node:net'
-import { constants } from 'node:os'
 import { basename, dirname } from 'node:path'
 import { FrameError, optionError } from '../errors.js'
+import { ADDRESS_BYTES, checkPathLength } from '../transport/unix-address.js'
+import { systemError } from './system-error.js'
 
 /** Who owns the socket file. Left out: the process's own. */
 export interface SocketOwner {
@@ -28,27 +29,6 @@ export interface SocketPathOptions {
   /** Permission bits of the socket file, for example 0o660. Default: what the umask leaves. */
   readonly mode?: number
   readonly owner?: SocketOwner
-}
-
-/** What a socket address holds, its NUL included: `sun_path` of the platform. */
-const ADDRESS_BYTES = process.platform === 'linux' ? 108 : 104
-
-/** Names that are no files: Windows pipes, and Linux's abstract names, which start with a NUL. */
-export function isNamespaceName(path: string): boolean {
-  return path.startsWith('\0') || process.platform === 'win32'
-}
-
-/**
- * Refuses a path that does not fit a socket address, which is counted in bytes.
- * @throws {FrameError} `ERR_FRAME_PATH_TOO_LONG`
- */
-export function checkPathLength(path: string): void {
-  if (process.platform === 'win32') return
-  const bytes = Buffer.byteLength(path)
-  if (bytes < ADDRESS_BYTES) return
-  throw new FrameError('ERR_FRAME_PATH_TOO_LONG', {
-    message: `The socket path has ${bytes} bytes, the system allows ${ADDRESS_BYTES - 1}: ${path}`,
-  })
 }
 
 /** One directory, and names in it that fit a socket address even when their full path does not. */
@@ -117,7 +97,7 @@ export class SocketPath {
    */
   static async prepare(path: string, options: SocketPathOptions): Promise<SocketPath> {
     checkPathLength(path)
-    checkOptions(options)
+    checkSocketOptions(options)
     const directory = new SocketDirectory(dirname(path))
     try {
       refuseOccupied(path, await inspect(path, await directory.address(basename(path))))
@@ -204,7 +184,7 @@ export class SocketPath {
       if (await linked(bound, this.#directory.name(name))) return generation
       const holder = await inspect(this.#directory.name(name), await this.#directory.address(name))
       // Someone alive is about to own the path.
-      if (holder.kind === 'live' || holder.kind === 'other') throw addressInUse(this.#path)
+      if (holder.kind === 'live' || holder.kind === 'other') throw systemError('EADDRINUSE', this.#path)
       if (holder.kind === 'dead') generation++
     }
   }
@@ -214,18 +194,23 @@ function claimName(dead: Inode, generation: number): string {
   return `.fw-${dead.ino.toString(36)}.${generation}`
 }
 
-function checkOptions({ mode, owner }: SocketPathOptions): void {
+/** @throws {TypeError} `ERR_FRAME_OPTION_INVALID` */
+export function checkSocketOptions({ mode, owner }: SocketPathOptions): void {
   if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
     throw optionError('mode', 'permission bits from 0 to 0o777', mode)
   }
-  for (const [name, id] of Object.entries(owner ?? {})) {
+  if (owner === undefined) return
+  if (typeof owner !== 'object' || owner === null || (owner.uid === undefined && owner.gid === undefined)) {
+    throw optionError('owner', 'an object with uid, gid or both', owner)
+  }
+  for (const [name, id] of Object.entries(owner)) {
     const fits = id === undefined || (Number.isInteger(id) && id >= 0 && id < 2 ** 32 - 1)
     if (!fits) throw optionError(`owner.${name}`, 'a numeric id', id)
   }
 }
 
 function refuseOccupied(path: string, occupant: Occupant): void {
-  if (occupant.kind === 'live') throw addressInUse(path)
+  if (occupant.kind === 'live') throw systemError('EADDRINUSE', path)
   if (occupant.kind !== 'other') return
   throw new FrameError('ERR_FRAME_PATH_NOT_SOCKET', {
     message: `There is something at ${path} that is not a socket; it was left alone`,
@@ -300,24 +285,10 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined
 }
 
-/** `EADDRINUSE`, as `net` reports it. */
-function addressInUse(path: string): Error {
-  return systemError('EADDRINUSE', -constants.errno.EADDRINUSE, path)
-}
-
 /** The file system's errors name our private file; the caller asked for `path`. */
 function asListenError(error: unknown, path: string): unknown {
   const { code, errno, syscall } = error as NodeJS.ErrnoException
   if (error instanceof FrameError || syscall === undefined || syscall === 'listen' || code === undefined)
     return error
-  return Object.assign(systemError(code, errno, path), { cause: error })
-}
-
-function systemError(code: string, errno: number | undefined, path: string): Error {
-  return Object.assign(new Error(`listen ${code}: ${path}`), {
-    code,
-    errno,
-    syscall: 'listen',
-    address: path,
-  })
+  return Object.assign(systemError(code, path, errno), { cause: error })
 }

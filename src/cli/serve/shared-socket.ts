@@ -8,13 +8,9 @@
 import { lookup } from 'node:dns/promises'
 import * as net from 'node:net'
 import { getSystemErrorName } from 'node:util'
-import {
-  checkPathLength,
-  isNamespaceName,
-  SocketPath,
-  type SocketPathOptions,
-} from '../../server/unix-path.js'
+import { SocketPath, type SocketPathOptions } from '../../server/unix-path.js'
 import type { Address } from '../../transport/contract.js'
+import { checkPathLength, isNamespaceName } from '../../transport/unix-address.js'
 
 export type SocketTarget =
   | ({ readonly path: string } & SocketPathOptions)

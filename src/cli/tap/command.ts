@@ -2,7 +2,8 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { resolveFormat } from '../../format.js'
-import { isNamespaceName, SocketPath } from '../../server/unix-path.js'
+import { SocketPath } from '../../server/unix-path.js'
+import { isNamespaceName } from '../../transport/unix-address.js'
 import { command } from '../command.js'
 import { describeError, EXIT, UsageError } from '../exit.js'
 import {

@@ -2,12 +2,13 @@
 import { spawn } from 'node:child_process'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { once } from 'node:events'
+import { open } from 'node:fs/promises'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { type Connection, connect, createServer, request, type Server } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, frames, unframe } from './harness.js'
+import { type Backend, frame, frames, uncaught, unframe } from './harness.js'
 import { type Bytes, deferred, folder, rejection, service } from './service.js'
 
 const CLOSED = { name: 'FrameError', code: 'ERR_FRAME_CLOSED' }
@@ -120,6 +121,68 @@ export function serverContract(backend: Backend): void {
       })
     })
 
+    it('rejects with the reason when its signal is aborted while it starts, and is closed', async () => {
+      const path = join(await folder(), 's')
+      const abort = new AbortController()
+      const server = make()
+      const listening = rejection(server.listen({ path, signal: abort.signal }))
+      const reason = new Error('changed my mind')
+      abort.abort(reason)
+      expect(await listening).toBe(reason)
+      expect(server.address()).toBe(null)
+      expect(await rejection(request({ backend, path }, 'x'))).toMatchObject({ code: 'ENOENT' })
+      expect(await rejection(server.listen(path))).toMatchObject(CLOSED)
+    })
+
+    it('listens and closes although listeners of that throw', async () => {
+      const path = join(await folder(), 's')
+      const server = make()
+      const words = ['listening', 'close']
+      for (const word of words) {
+        server.on(word as 'close', () => {
+          throw new Error(word)
+        })
+      }
+      const errors = await uncaught(2, async () => {
+        await server.listen(path)
+        expect(String(await request({ backend, path }, 'x'))).toBe('x')
+        await server.close()
+      })
+      expect(errors.map((error) => (error as Error).message)).toEqual(words)
+    })
+
+    it('rejects, and never throws, for a time to close that is none', async () => {
+      const server = make()
+      for (const timeout of [-1, Number.NaN, '5']) {
+        expect(await rejection(server.close({ timeout } as never))).toMatchObject(INVALID)
+      }
+    })
+
+    it.runIf(process.platform !== 'win32')('tells a descriptor that is none, or no socket', async () => {
+      const file = await open(join(await folder(), 'f'), 'w')
+      onTestFinished(() => file.close())
+      expect(await rejection(make().listen({ fd: 1_000_000 }))).toMatchObject({ code: 'EBADF' })
+      expect(await rejection(make().listen({ fd: file.fd }))).toMatchObject({ code: 'ENOTSOCK' })
+    })
+
+    it.runIf(process.platform === 'linux')('tells the path of a unix socket that was inherited', async () => {
+      const path = join(await folder(), 's')
+      const owner = createNetServer().listen(path)
+      await once(owner, 'listening')
+      onTestFinished(() => void owner.close())
+      const { fd } = (owner as unknown as { _handle: { fd: number } })._handle
+      const script = `import { createServer } from 'framewire'
+        const server = createServer({ backend: '${backend}' })
+        console.log(JSON.stringify(await server.listen({ fd: 3 })))
+        await server.close()`
+      const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+        stdio: ['ignore', 'pipe', 'inherit', fd],
+      })
+      onTestFinished(() => void child.kill())
+      const [line] = await once(child.stdout as Readable, 'data')
+      expect(JSON.parse(line)).toEqual({ path })
+    })
+
     it('is closed by `await using`', async () => {
       const path = join(await folder(), 's')
       const server = make()
@@ -138,6 +201,12 @@ export function serverContract(backend: Backend): void {
       [{ port: 1.5 }],
       [{ port: 0, mode: 0o600 }],
       [{ port: 0, host: 5 }],
+      [{ port: 0, host: '' }],
+      [{ path: 's', owner: 5 }],
+      [{ path: 's', owner: null }],
+      [{ path: 's', owner: {} }],
+      [{ path: '\0s', mode: 0o600 }],
+      [{ path: '\0s', owner: { uid: 0 } }],
       [{ fd: -1 }],
       [{ path: 's', backlog: 0 }],
       [{ path: 's', signal: {} }],
