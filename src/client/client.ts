@@ -78,12 +78,19 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
    * `ERR_FRAME_REQUEST_TIMEOUT`; what `signal` was aborted with; what `Connection.send` throws.
    */
   request(payload: Out, options?: RequestOptions): Promise<In> {
-    const timeout =
-      options?.timeout === undefined ? this.#requestTimeout : msOption('timeout', options.timeout, 0)
-    const deadline = timeout > 0 ? performance.now() + timeout : Infinity
     const promise = new Promise(this.#executor)
-    const pending = new Pending(this.#resolve, this.#reject, timeout, deadline)
+    const resolve = this.#resolve
+    const reject = this.#reject
     this.#totals.requests++
+    let timeout = this.#requestTimeout
+    try {
+      if (options?.timeout !== undefined) timeout = msOption('timeout', options.timeout, 0)
+    } catch (error) {
+      reject(error)
+      return promise as Promise<In>
+    }
+    const deadline = timeout > 0 ? performance.now() + timeout : Infinity
+    const pending = new Pending(resolve, reject, timeout, deadline)
     try {
       const signal = signalOption(options?.signal)
       signal?.throwIfAborted()
@@ -126,7 +133,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
    * Takes no further request, waits for replies, and closes; what is not answered after `timeout` ms (default 5,000)
    * is rejected with `ERR_FRAME_CONNECTION_LOST`, and what waits for a connection at once with `ERR_FRAME_CLOSED`.
    */
-  close(options: { readonly timeout?: number } = {}): Promise<void> {
+  async close(options: { readonly timeout?: number } = {}): Promise<void> {
     const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
     this.#closing ??= this.#close(timeout)
     return this.#closing
@@ -218,7 +225,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
   #sweep(now: number): number {
     const expire = (pending: Pending) => this.#expire(pending)
     let next = Infinity
-    for (const lane of this.#lanes) next = Math.min(next, lane.sweep(now, expire))
+    for (const lane of this.#lanes) next = Math.min(next, lane.sweep(now, this.#requestTimeout, expire))
     for (let i = 0; i < this.#queue.length; i++) {
       const { pending } = this.#queue.at(i)
       if (pending === undefined || pending.settled) continue
@@ -308,7 +315,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
     await closed
     clearTimeout(timer)
     this.#sweeper.stop()
-    this.emit('close')
+    guard(() => this.emit('close'))
   }
 }
 

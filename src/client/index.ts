@@ -26,7 +26,7 @@ type AsCustom<T> = { readonly serialization: CustomSerialization<T> }
 /**
  * Connects to a unix socket or a TCP port.
  * @throws (rejects) {FrameError} `ERR_FRAME_CONNECT_TIMEOUT`, `ERR_FRAME_BACKEND_UNAVAILABLE`,
- * `ERR_FRAME_BACKEND_UNSUPPORTED`; {TypeError} `ERR_FRAME_OPTION_INVALID`; the system's `ECONNREFUSED`, `ENOENT` and so
+ * `ERR_FRAME_BACKEND_UNSUPPORTED`, `ERR_FRAME_PATH_TOO_LONG`; {TypeError} `ERR_FRAME_OPTION_INVALID`; the system's `ECONNREFUSED`, `ENOENT` and so
  * on; what `signal` was aborted with.
  */
 export function connect(options: ConnectOptions & AsBuffer): Promise<Connection<Buffer, Payload>>
@@ -88,7 +88,7 @@ export async function request(
  * Makes a client, which starts to connect at once and keeps its connections until it is closed. The peer must answer
  * every request with one frame, in order; {@link Server} with `onRequest` does.
  * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`, `ERR_FRAME_FORMAT_INVALID`; {FrameError}
- * `ERR_FRAME_BACKEND_UNAVAILABLE`, `ERR_FRAME_BACKEND_UNSUPPORTED`
+ * `ERR_FRAME_BACKEND_UNAVAILABLE`, `ERR_FRAME_BACKEND_UNSUPPORTED`, `ERR_FRAME_PATH_TOO_LONG`
  */
 export function createClient(options: ClientOptions & AsBuffer): Client<Buffer, Payload>
 export function createClient(options: ClientOptions & AsText): Client<string, Payload>

@@ -85,29 +85,27 @@ export class Lane implements ChannelEvents {
   }
 
   /**
-   * Rejects requests that are overdue; returns the earliest deadline that is left. A peer that owes the oldest reply
-   * for as long again is taken for dead: everything behind that reply would be given up in turn.
+   * Rejects requests that are overdue; returns the earliest deadline that is left. A peer is taken for dead when the oldest
+   * reply is overdue for `patience` ms more, or as long as any request here waits where that is longer: giving up costs
+   * everything behind that reply.
    */
-  sweep(now: number, expire: (pending: Pending) => void): number {
+  sweep(now: number, patience: number, expire: (pending: Pending) => void): number {
     let next = Infinity
-    const oldest = this.#waiting.length > 0 ? this.#waiting.at(0) : undefined
-    if (oldest?.settled) {
-      next = oldest.deadline + oldest.timeout
-      if (next <= now) {
-        this.#cause ??= new FrameError('ERR_FRAME_REQUEST_TIMEOUT', { limit: oldest.timeout })
-        this.#channel?.destroy()
-        return Infinity
-      }
-    }
+    let longest = patience
     for (let i = 0; i < this.#waiting.length; i++) {
       const pending = this.#waiting.at(i)
+      longest = Math.max(longest, pending.timeout > 0 ? pending.timeout : Infinity)
       if (pending.settled) continue
-      if (pending.deadline <= now) {
-        expire(pending)
-        if (pending === oldest) next = Math.min(next, pending.deadline + pending.timeout)
-      } else if (pending.deadline < next) next = pending.deadline
+      if (pending.deadline <= now) expire(pending)
+      else if (pending.deadline < next) next = pending.deadline
     }
-    return next
+    const oldest = this.#waiting.length > 0 ? this.#waiting.at(0) : undefined
+    if (!oldest?.settled) return next
+    const end = oldest.deadline + longest
+    if (end > now) return Math.min(next, end)
+    this.#cause ??= new FrameError('ERR_FRAME_REQUEST_TIMEOUT', { limit: oldest.timeout })
+    this.#channel?.destroy()
+    return Infinity
   }
 
   /** Takes nothing more and closes once what was sent is answered. */

@@ -45,8 +45,8 @@ export type ClientOptions = ConnectOptions & {
   /** Connections that are kept open. Default 1. */
   readonly connections?: number
   /**
-   * Default of a request's `timeout`, ms, 0 = off. Default 30,000. A connection whose oldest reply is overdue for as long
-   * again is given up and made anew.
+   * Default of a request's `timeout`, ms, 0 = off. Default 30,000. A connection whose oldest reply is overdue for this long, or for as
+   * long as any request on it waits where that is longer, is given up and made anew.
    */
   readonly requestTimeout?: number
   /** What is done when a connection is lost or cannot be made; false: nothing. Default: see {@link ReconnectOptions}. */

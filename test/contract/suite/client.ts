@@ -4,7 +4,7 @@ import { createServer as createNetServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Client, type ClientOptions, connect, createClient, createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, unframe } from './harness.js'
+import { type Backend, frame, uncaught, unframe } from './harness.js'
 import { type Bytes, deferred, emitted, folder, rejection, service } from './service.js'
 
 const LOST = { name: 'FrameError', code: 'ERR_FRAME_CONNECTION_LOST' }
@@ -241,14 +241,71 @@ export function clientContract(backend: Backend): void {
       await puppet(path, (socket, n) => {
         if (n > 0) socket.on('data', () => socket.write(frame('alive')))
       })
-      const one = client(path, EAGER)
+      const one = client(path, { ...EAGER, requestTimeout: 500 })
       const lost = emitted(one, 'disconnect')
       const overdue = rejection(one.request('x', { timeout: 30 }))
-      const behind = rejection(one.request('y', { timeout: 5000 }))
+      const second = rejection(one.request('y', { timeout: 200 }))
       expect(await overdue).toMatchObject({ code: 'ERR_FRAME_REQUEST_TIMEOUT', neverWritten: false })
+      await second
+      // Sent long after the first: it has time left when that one has been waited for long enough.
+      const behind = rejection(one.request('z'))
       await lost
       expect(await behind).toMatchObject({ ...LOST, cause: { code: 'ERR_FRAME_REQUEST_TIMEOUT' } })
       expect(String(await one.request('z'))).toBe('alive')
+    })
+
+    it.each([[{}], [{ requestTimeout: 20 }]])(
+      'does not give up a connection while a request there still has time: %j',
+      async (options) => {
+        const gate = deferred<string>()
+        const { path } = await service(backend, {
+          onRequest: (payload) => (String(payload) === 'slow' ? gate.promise : payload),
+        })
+        const one = client(path, options)
+        const slow = rejection(one.request('slow', { timeout: 20 }))
+        const patient = one.request('patient', { timeout: 30_000 })
+        await slow
+        // Several times as long as the first was waited for.
+        expect(await rejection(one.request('other', { timeout: 100 }))).toMatchObject({
+          code: 'ERR_FRAME_REQUEST_TIMEOUT',
+        })
+        expect(one.stats().disconnects).toBe(0)
+        gate.resolve('late')
+        expect(String(await patient)).toBe('patient')
+      },
+    )
+
+    it('rejects, and never throws, for a time that is none', async () => {
+      const { path } = await service(backend, { onRequest: (payload) => payload })
+      const one = client(path)
+      for (const timeout of [-1, Number.NaN, '5']) {
+        const options = { timeout } as never
+        expect(await rejection(one.request('x', options))).toMatchObject(INVALID)
+        expect(await rejection(one.close(options))).toMatchObject(INVALID)
+      }
+      expect(String(await one.request('x'))).toBe('x')
+    })
+
+    it('closes although a listener of its end throws', async () => {
+      const { path } = await service(backend, { onRequest: (payload) => payload })
+      const one = client(path)
+      await one.request('x')
+      one.on('close', () => {
+        throw new Error('of a listener')
+      })
+      expect(await uncaught(1, () => one.close())).toMatchObject([{ message: 'of a listener' }])
+    })
+
+    it.runIf(process.platform !== 'win32')('refuses a path that no socket address holds', async () => {
+      const tooLong = { code: 'ERR_FRAME_PATH_TOO_LONG' }
+      const path = `/tmp/${'x'.repeat(200)}`
+      expect(await rejection(connect({ backend, path }))).toMatchObject(tooLong)
+      expect(await rejection(request({ backend, path }, 'x'))).toMatchObject(tooLong)
+      expect(() => createClient({ backend, path })).toThrow(expect.objectContaining(tooLong))
+    })
+
+    it.each([[{ port: 1, host: '' }], [{ path: 'a\0b' }]])('refuses to connect to %j', async (where) => {
+      expect(await rejection(connect({ backend, ...where } as never))).toMatchObject(INVALID)
     })
 
     it('says exactly which requests were never written when its connection is lost', async () => {
