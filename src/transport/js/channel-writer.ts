@@ -5,7 +5,14 @@
 import type { Duplex } from 'node:stream'
 import { checkBatch, type FrameBatch } from '../../codec/batch.js'
 import { type Payload, toBytes } from '../../codec/bytes.js'
-import { encode, frameSize, textFrameRoom, writeFrame, writeTextFrame } from '../../codec/encoder.js'
+import {
+  encode,
+  frameSize,
+  textFrameRoom,
+  tooLarge,
+  writeFrame,
+  writeTextFrame,
+} from '../../codec/encoder.js'
 import { FrameError } from '../../errors.js'
 import { MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
 import type { ChannelConfig, ChannelEvents } from '../contract.js'
@@ -67,11 +74,12 @@ export abstract class ChannelWriter implements SlabUser {
   abstract destroy(): void
 
   send(payload: Payload): boolean {
-    if (!this.writable) return false
     if (typeof payload === 'string') return this.#sendText(payload)
+    // What could never be sent is a mistake on a closed channel, too.
     const bytes = toBytes(payload)
     const { format, maxFrameLength } = this.config
     const size = frameSize(format, maxFrameLength, bytes.length)
+    if (!this.writable) return false
     if (bytes.length > COPY_BYTES) return this.#sendLarge(bytes, size)
     const { out } = this.hub
     const at = out.reserve(this, size)
@@ -92,6 +100,10 @@ export abstract class ChannelWriter implements SlabUser {
 
   #sendText(text: string): boolean {
     const { format, maxFrameLength } = this.config
+    if (!this.writable) {
+      if (text.length > maxFrameLength) throw tooLarge(Buffer.byteLength(text), maxFrameLength)
+      return false
+    }
     const { out } = this.hub
     const room = textFrameRoom(format, text)
     if (room > COPY_BYTES) return this.#queueFrame(encode(format, maxFrameLength, text))

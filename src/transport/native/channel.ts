@@ -70,6 +70,8 @@ interface Rest {
   /** Called once, when the descriptor is closed. */
   released?: () => void
   wantsDrain?: boolean
+  /** `close` was called: what the peer still says is nobody's. */
+  closing?: boolean
   mark?: number
   peer?: PeerCredentials | null
   address?: NativeAddress | null
@@ -296,6 +298,7 @@ export class NativeChannel implements Channel {
   close(linger: Linger): void {
     if (this.destroyed || this.closed) return
     this.writable = false
+    this.more().closing = true
     this.traits.hub.close(this.slot, linger.ms, linger.always === true)
   }
 
@@ -371,7 +374,7 @@ export class NativeChannel implements Channel {
       this.tellOpening(this.rest.opening, bits)
       return
     }
-    if (!this.destroyed && (bits & STATE_END) !== 0) this.sink.channelEnd()
+    if (!this.destroyed && this.rest?.closing !== true && (bits & STATE_END) !== 0) this.sink.channelEnd()
     if (!this.destroyed && (bits & STATE_FAULT) !== 0) this.tellFault()
     if (!this.destroyed && (bits & STATE_WRITTEN) !== 0) this.tellWritten()
     if (!closed) return
@@ -402,6 +405,7 @@ export class NativeChannel implements Channel {
     if (row === null) return
     const lost = row[5]
     if (lost) this.writable = false
+    else if (this.rest?.closing === true) return
     this.sink.channelFault(faultError(hub.binding, row, config, this.id), lost)
   }
 

@@ -106,6 +106,27 @@ export function exchangeContract(backend: Backend): void {
     expect(seen).toEqual(['first'])
   })
 
+  it('tells nobody of what is behind the frame', async () => {
+    const { raw, server } = await serve()
+    const told: unknown[] = []
+    const closed = new Promise<void>((resolve) => {
+      server.on('connection', (connection) => {
+        connection.on('error', (error) => told.push(error))
+        connection.on('end', () => told.push('end'))
+        connection.on('close', (error) => {
+          told.push(error)
+          resolve()
+        })
+      })
+    })
+    const peer = await raw()
+    peer.socket.end(Buffer.concat([frame('x'), Buffer.from([255, 255, 255, 255])]))
+    expect(await answer(peer)).toBe(OK)
+    await closed
+    expect(told).toEqual([undefined])
+    expect(server.stats().faults).toBe(0)
+  })
+
   it('lets a handler take longer than the deadlines', async () => {
     const { raw } = await serve({
       ...SOON,

@@ -225,6 +225,16 @@ export function sendingContract(backend: Backend): void {
       expect((await got).length).toBe(200)
     })
 
+    it('refuses what is no payload also when it is closed', async () => {
+      const { pair } = await stage(backend, { maxFrameLength: 100 })
+      const [client] = await pair({ maxFrameLength: 100 })
+      client.destroy()
+      expect(() => client.send(5 as never)).toThrow(code('ERR_FRAME_PAYLOAD_TYPE'))
+      expect(() => client.send('x'.repeat(101))).toThrow(code('ERR_FRAME_TOO_LARGE'))
+      expect(() => client.send(Buffer.alloc(101))).toThrow(code('ERR_FRAME_TOO_LARGE'))
+      expect(client.send('x')).toBe(false)
+    })
+
     it('rejects on a closed connection: never written', async () => {
       const { pair } = await stage(backend)
       const [client] = await pair()
