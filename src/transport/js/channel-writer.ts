@@ -35,8 +35,6 @@ export abstract class ChannelWriter implements SlabUser {
   protected readonly hub: Hub
   protected readonly config: ChannelConfig
   protected readonly kind: StreamKind
-  /** The peer does not read: there is no use in waiting for the queue to be written. */
-  protected stuck = false
   #output: OutQueue | undefined
   /** `send` said false, and `channelDrain` has not been called since. */
   #owesDrain = false
@@ -63,12 +61,11 @@ export abstract class ChannelWriter implements SlabUser {
   protected abstract get owner(): ChannelEvents | undefined
   /** Nothing can be written any more. */
   protected abstract get isOver(): boolean
-  /** `close` was called. */
-  protected abstract get isClosing(): boolean
   /** What waits has changed, and counts against the budget. */
-  protected abstract charge(): void
-  protected abstract fault(error: FrameError): void
+  protected abstract chargeQueue(): void
   protected abstract lose(cause: Error): void
+  /** What waits is waiting for too long: it goes, and the connection with it. */
+  protected abstract giveUp(error: FrameError): void
   /** Everything that was sent is with the kernel. */
   protected abstract afterWrites(): void
   abstract destroy(): void
@@ -179,7 +176,7 @@ export abstract class ChannelWriter implements SlabUser {
     this.writtenBytes = writtenBytes
     const waits = this.queuedBytes > 0
     if (waits !== (this.#deadline?.isSet ?? false)) this.#watchWrites(waits)
-    this.charge()
+    this.chargeQueue()
   }
 
   #watchWrites(waits: boolean): void {
@@ -201,9 +198,7 @@ export abstract class ChannelWriter implements SlabUser {
       deadlines.set(this.#deadline as Deadline, oldest, writeTimeout)
       return
     }
-    this.stuck = true
-    if (this.isClosing) this.destroy()
-    else this.fault(new FrameError('ERR_FRAME_WRITE_TIMEOUT', { limit: writeTimeout }))
+    this.giveUp(new FrameError('ERR_FRAME_WRITE_TIMEOUT', { limit: writeTimeout }))
   }
 
   /** The stream's callback: it has passed on a group, in a tick of its own. */

@@ -97,10 +97,6 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     return this.#destroyed || this.#lost || this.#closed
   }
 
-  protected get isClosing(): boolean {
-    return this.#closing
-  }
-
   get framesReceived(): number {
     return this.#input?.frames ?? 0
   }
@@ -143,11 +139,11 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     if (this.#deaf) return
     if (error !== null) {
       this.#isWriting = true
-      this.fault(error)
+      this.#fault(error)
       return
     }
     if (!this.#paused) this.#reading?.moved(input, now)
-    if (input.reserved > 0 || this.#charged > 0) this.charge()
+    if (input.reserved > 0 || this.#charged > 0) this.#chargeInput()
   }
 
   readonly #deliver = (batch: FrameBatch): void => {
@@ -163,13 +159,13 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     if (this.#deaf) return
     const error = this.#input?.end() ?? null
     this.#reading?.stop()
-    if (error !== null) this.fault(error)
+    if (error !== null) this.#fault(error)
     else this.events.channelEnd()
   }
 
   /** @internal */
   onReadDeadline(code: ErrorCode, ms: number): void {
-    if (!this.#deaf) this.fault(new FrameError(code, { ...this.#input?.describe(false), limit: ms }))
+    if (!this.#deaf) this.#fault(new FrameError(code, { ...this.#input?.describe(false), limit: ms }))
   }
 
   pause(): void {
@@ -189,45 +185,69 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
 
   keep(bytes: number): void {
     this.#kept += bytes
-    this.charge()
+    this.#chargeInput()
   }
 
-  /** Counts what is held against the budget; the channel that brings it over the limit has to go. */
-  protected override charge(): void {
+  /** Counts what is held against the budget. True: this channel brings it over the limit, and has to go. */
+  #charge(): boolean {
     const ours = this.#closed ? 0 : this.queuedBytes + (this.#input?.reserved ?? 0)
     const held = ours + this.#kept
     const more = held - this.#charged
-    if (more === 0) return
+    if (more === 0) return false
     this.#charged = held
     this.#budget.change(more)
-    if (more <= 0 || !this.#budget.isExceeded || this.#closing) return
-    this.stuck = this.queuedBytes > 0
-    const { limit } = this.#budget
-    // Later, because this may be inside a call of the owner's.
-    process.nextTick(() => this.fault(new FrameError('ERR_FRAME_MEMORY_BUDGET', { limit })))
+    return more > 0 && this.#budget.isExceeded
+  }
+
+  // Both act later, because this may be inside a call of the owner's.
+
+  #chargeInput(): void {
+    if (this.#charge()) process.nextTick(() => this.#fault(this.#overBudget()))
+  }
+
+  protected override chargeQueue(): void {
+    if (this.#charge()) process.nextTick(() => this.giveUp(this.#overBudget()))
+  }
+
+  #overBudget(): FrameError {
+    return new FrameError('ERR_FRAME_MEMORY_BUDGET', { limit: this.#budget.limit })
   }
 
   // --- the end of it -------------------------------------------------------------------------------------------
 
   /** Nothing more is delivered and what arrives is thrown away; sending goes on. */
-  protected override fault(error: FrameError): void {
+  #fault(error: FrameError): void {
     if (this.#deaf) return
     this.#faulted = true
     this.#silence()
-    this.charge()
+    this.#charge()
     this.events.channelFault(error, false)
   }
 
-  /** The connection is gone, by no doing of ours. Told once, and not after another fault. */
+  /** The connection is gone, by no doing of ours. */
   protected override lose(cause: Error | undefined): void {
+    // The memory of a queued payload is gone: nothing right can follow. The native transport says it so too.
+    const isDetached = (cause as { code?: string } | undefined)?.code === 'ERR_FRAME_PAYLOAD_DETACHED'
+    const code = isDetached ? 'ERR_FRAME_PAYLOAD_DETACHED' : 'ERR_FRAME_CONNECTION_LOST'
+    this.#tellLost(() => new FrameError(code, { cause }))
+  }
+
+  /**
+   * Nobody is asked how to close, and whatever was told before: a peer that does not read would otherwise keep the
+   * connection, and what is queued to it, for as long as it likes.
+   */
+  protected override giveUp(error: FrameError): void {
+    this.#tellLost(() => error)
+    this.destroy()
+  }
+
+  /** Told once, and not after another fault. */
+  #tellLost(error: () => FrameError): void {
     if (this.#lost || this.#destroyed || this.#faulted) return
     this.#lost = true
     this.#silence()
     this.writable = false
-    // The memory of a queued payload is gone: nothing right can follow. The native transport says it so too.
-    const isDetached = (cause as { code?: string } | undefined)?.code === 'ERR_FRAME_PAYLOAD_DETACHED'
-    const code = isDetached ? 'ERR_FRAME_PAYLOAD_DETACHED' : 'ERR_FRAME_CONNECTION_LOST'
-    this.#events?.channelFault(new FrameError(code, { cause }), true)
+    this.#events?.channelFault(error(), true)
   }
 
   #silence(): void {
@@ -255,8 +275,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     if (linger.always || (this.#input?.held ?? 0) > 0) this.#isWriting = true
     this.#silence()
     this.flush()
-    if (this.stuck && this.queuedBytes > 0) this.destroy()
-    else if (this.queuedBytes === 0) this.afterWrites()
+    if (this.queuedBytes === 0) this.afterWrites()
   }
 
   /** Everything that was sent is with the kernel. */

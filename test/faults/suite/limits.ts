@@ -250,6 +250,58 @@ export function limitFaults(backend: Backend): void {
 
     it('is closed at the budget, and the others are unaffected', () =>
       others({ memoryBudget: 2 * MIB }, 'ERR_FRAME_MEMORY_BUDGET', Infinity))
+
+    const bounds = [
+      ['writeTimeout', { writeTimeout: 100 }, 'ERR_FRAME_WRITE_TIMEOUT'],
+      ['the budget', { memoryBudget: 2 * MIB }, 'ERR_FRAME_MEMORY_BUDGET'],
+    ] as const
+
+    it.each(bounds)('is closed at %s when it was at fault before, and floods', async (_name, options) => {
+      const answer = deferred<Buffer>()
+      const { raw, server } = await stage(backend, {
+        ...options,
+        onRequest: (payload) => (String(payload) === 'big' ? answer.promise : new Promise(() => {})),
+      })
+      const peer = await raw()
+      peer.socket.pause()
+      await peer.write(Buffer.concat([frame('big'), frame('never answered'), lengthOf(0xffffffff)]))
+      await until(() => server.stats().faults === 1)
+      answer.resolve(Buffer.alloc(8 * MIB))
+      const flood = setInterval(() => peer.socket.write(Buffer.alloc(64 * KIB)), 5)
+      onTestFinished(() => clearInterval(flood))
+      await until(() => server.stats().connections === 0)
+      expect(server.stats()).toMatchObject({ heldBytes: 0, pendingRequests: 0 })
+    })
+
+    it.each(bounds)('is closed at %s, whatever handlers are still at work for it', async (_name, options) => {
+      const { raw, server } = await stage(backend, {
+        ...options,
+        onRequest: (payload) => (String(payload) === 'big' ? Buffer.alloc(8 * MIB) : new Promise(() => {})),
+      })
+      const peer = await raw()
+      peer.socket.pause()
+      await peer.write(Buffer.concat([frame('never answered'), frame('big')]))
+      const other = await raw()
+      other.socket.pause()
+      await other.write(Buffer.concat([frame('big'), frame('never answered')]))
+      await until(() => server.stats().connections === 1)
+      expect(server.stats()).toMatchObject({ heldBytes: 0 })
+    })
+
+    it.each(bounds)(
+      'is closed at %s while it is being closed, and that is told',
+      async (_name, options, code) => {
+        const { raw, accepted, server: owner } = await stage(backend, options)
+        const peer = await raw()
+        peer.socket.pause()
+        const server = await accepted()
+        const events = trace(server)
+        server.send(Buffer.alloc(8 * MIB))
+        await server.close({ timeout: Infinity })
+        expect(events).toEqual([`error ${code}`, `close ${code}`])
+        expect(owner.stats().heldBytes).toBe(0)
+      },
+    )
   })
 
   it('connections over maxConnections are turned away, counted and told of, in any number', async () => {
