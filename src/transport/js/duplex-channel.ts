@@ -32,7 +32,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   /** Nothing more is delivered: a fault, `close` or `destroy`. */
   #deaf = false
   #faulted = false
-  /** The peer is in the middle of something: more input is to be expected. */
+  /** The peer was in the middle of a frame when we closed: more input is to be expected. */
   #isWriting = false
   #lost = false
   #ending = false
@@ -138,7 +138,6 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     const error = input.push(chunk, this.#deliver)
     if (this.#deaf) return
     if (error !== null) {
-      this.#isWriting = true
       this.#fault(error)
       return
     }
@@ -284,7 +283,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     if (!this.#closing || this.#settling || this.#destroyed) return
     this.#settling = true
     if (this.#lingerMs === 0 && this.kind === 'socket') this.destroy()
-    else if (this.#peerEnded || this.#isWriting || this.kind !== 'socket') this.#linger()
+    else if (this.#peerEnded || this.#isWriting || this.#faulted || this.kind !== 'socket') this.#linger()
     else this.#whenQuiet()
   }
 

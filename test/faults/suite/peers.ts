@@ -96,6 +96,23 @@ export function peerFaults(backend: Backend): void {
     },
   )
 
+  it.each([
+    ['has said nothing', Buffer.alloc(0)],
+    ['is in a header', Buffer.from([0, 0])],
+    ['is in a body', Buffer.from([0, 0, 1, 0, 120])],
+  ])('28. a client that %s at the deadline may go on writing while it is refused', async (_where, bytes) => {
+    const { raw } = await stage(backend, { exchange: 'once', headerTimeout: 100, bodyTimeout: 100 })
+    const peer = await raw()
+    await peer.write(bytes)
+    const answer = await peer.ended()
+    expect(JSON.parse(String(answer.subarray(4)))).toMatchObject({ res: 'fail' })
+    await peer.write('more of it')
+    await peer.write('and the rest')
+    peer.socket.end()
+    await peer.closed()
+    expect(peer.errors).toEqual([])
+  })
+
   describe('peer credentials', () => {
     // Only root can become somebody else.
     const canBecome = process.platform === 'linux' && process.getuid?.() === 0
