@@ -153,6 +153,19 @@ Napi::Value listen_descriptor(const Napi::CallbackInfo &info) {
   });
 }
 
+// holdPath(path, backlog) -> a descriptor that listens, or a libuv error code below 0. Nothing here keeps it.
+Napi::Value hold_path(const Napi::CallbackInfo &info) {
+  uint8_t *path = nullptr;
+  size_t length = 0;
+  uint64_t backlog = 0;
+  if (!read_bytes(info.Env(), info[0], "path", path, length) ||
+      !read_uint(info.Env(), info[1], "backlog", INT32_MAX, backlog))
+    return undefined(info);
+  uv_os_sock_t fd{};
+  int status = platform::listen_path(reinterpret_cast<char *>(path), length, static_cast<int>(backlog), fd);
+  return number(info, status < 0 ? status : static_cast<double>(fd));
+}
+
 Napi::Value close_listener(const Napi::CallbackInfo &info) {
   if (Listener *found = listener(info)) found->close();
   return undefined(info);
@@ -361,6 +374,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("listenPath", Napi::Function::New<listen_path>(env));
   exports.Set("listenTcp", Napi::Function::New<listen_tcp>(env));
   exports.Set("listenDescriptor", Napi::Function::New<listen_descriptor>(env));
+  exports.Set("holdPath", Napi::Function::New<hold_path>(env));
   exports.Set("closeListener", Napi::Function::New<close_listener>(env));
   exports.Set("listenerAddress", Napi::Function::New<listener_address>(env));
   exports.Set("listenerConnections", Napi::Function::New<listener_connections>(env));

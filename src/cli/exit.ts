@@ -32,6 +32,7 @@ const UNREACHABLE = new Set([
   'ENOTFOUND',
   'ENOTSOCK',
   'EPERM',
+  'ERR_FRAME_BACKEND_UNSUPPORTED',
   'ERR_FRAME_PATH_NOT_SOCKET',
   'ERR_FRAME_PATH_TOO_LONG',
 ])
@@ -57,5 +58,7 @@ export function exitCodeOf(error: unknown): number {
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const code = codeOf(error)
-  return code === undefined || error.message.includes(code) ? error.message : `${error.message} [${code}]`
+  // Abstract socket names are written as they are given.
+  const message = error.message.replace(/\0/g, '@')
+  return code === undefined || message.includes(code) ? message : `${message} [${code}]`
 }

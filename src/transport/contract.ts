@@ -202,6 +202,11 @@ export interface Transport {
   readonly name: 'native' | 'js'
   /** A header scan of its own, for decoders that ask for one. */
   createScanner?(): Scanner
+  /**
+   * A descriptor that listens at `path` and that nobody accepts from, for other processes to inherit; the caller closes it.
+   * Absent where the transport leaves binding to the runtime. Throws the system's error.
+   */
+  holdPath?(path: string, backlog: number): number
   /** Rejects with the system's error (`code` `EADDRINUSE` and so on, `syscall`, `address`). */
   listen(target: ListenTarget, config: ListenerConfig, events: ListenerEvents): Promise<Listener>
   /** The channel does not deliver anything before its `events` are set, which the caller does synchronously on resolution. */

@@ -1,9 +1,10 @@
 // `framewire serve --workers`: processes that die and are replaced while clients count their replies.
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { createClient, request } from 'framewire'
+import { basename, join } from 'node:path'
+import { backendInfo, createClient, request } from 'framewire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { echoHandler, file, framewire, type Process, temporaryFolder } from './harness.js'
+import { boundNames, netFillsNames } from '../contract/suite/abstract-names.js'
+import { echoHandler, file, framewire, type Process, run, temporaryFolder } from './harness.js'
 
 async function workers(count: number, flags: readonly string[] = [], handler = echoHandler) {
   const folder = temporaryFolder()
@@ -103,6 +104,29 @@ describe('framewire serve --workers', () => {
     expect(await second.done).toMatchObject({ code: 3, stderr: expect.stringContaining('EADDRINUSE') })
     await terminate(process)
   })
+
+  test.runIf(process.platform === 'linux')(
+    'an abstract name is shared as well, the one that was given',
+    async () => {
+      const folder = temporaryFolder()
+      const name = basename(folder)
+      const process = framewire(['serve', echoHandler(folder), '--path', `@${name}`, '--workers', '2'])
+      if (backendInfo().backend === 'js' && (await netFillsNames())) {
+        const stderr = expect.stringContaining('ERR_FRAME_BACKEND_UNSUPPORTED')
+        expect(await process.done).toMatchObject({ code: 3, stderr })
+        return
+      }
+      await process.seen(/listening on @\S+ with 2 workers/)
+      expect(boundNames()).toContain(`@${name}`)
+      expect(String(await request({ path: `\0${name}` }, 'hi'))).toMatch(/^\d+ hi$/)
+      const second = framewire(['serve', echoHandler(folder), '--path', `@${name}`, '--workers', '2'])
+      expect(await second.done).toMatchObject({ code: 3, stderr: expect.stringContaining('EADDRINUSE') })
+      await terminate(process)
+      expect(boundNames()).not.toContain(`@${name}`)
+      const nobody = await run(['send', '--path', `@${name}`, 'x'])
+      expect(nobody).toMatchObject({ code: 3, stderr: expect.stringContaining(` @${name}`) })
+    },
+  )
 
   test('kill -9 of workers loses no reply but those in the killed worker, and those are reported', async () => {
     const { process, path, status } = await workers(2)

@@ -213,7 +213,7 @@ async function serveHere({ plan, target, log, status, ends }: Run): Promise<void
 
 async function serveWithWorkers(run: Run): Promise<void> {
   const { plan, target, log, workers } = run
-  const socket = await SharedSocket.bind(target)
+  const socket = await SharedSocket.bind(target, plan.options.backend)
   const supervisor = new Supervisor(plan, socket, workers, log)
   try {
     await supervise(run, supervisor, socket.address)

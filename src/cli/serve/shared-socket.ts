@@ -3,24 +3,34 @@
  * descriptor and listen. So connections wait in the kernel while no worker is there, and are never refused.
  *
  * Node has one way to bind without accepting, the one its own node:cluster uses: `net._createServerHandle`. It is not
- * documented, so what it gives is checked.
+ * documented, so what it gives is checked. Abstract names are the transport's to bind where it can: to Node they are not
+ * always what they are to others.
  */
 import { lookup } from 'node:dns/promises'
+import { closeSync } from 'node:fs'
 import * as net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { SocketPath, type SocketPathOptions } from '../../server/unix-path.js'
+import { type BackendName, chooseTransport } from '../../transport/choose.js'
 import type { Address } from '../../transport/contract.js'
+import { refusePaddedName } from '../../transport/js/abstract-name.js'
 import { checkPathLength, isNamespaceName } from '../../transport/unix-address.js'
+
+/** Until the workers listen, each with the backlog that was asked for. */
+const FIRST_BACKLOG = 4096
 
 export type SocketTarget =
   | ({ readonly path: string } & SocketPathOptions)
   | { readonly port: number; readonly host?: string }
   | { readonly fd: number }
 
-interface Handle {
+interface Held {
   readonly fd: number
-  getsockname?(out: object): number
   close(): void
+}
+
+interface Handle extends Held {
+  getsockname?(out: object): number
 }
 
 type CreateHandle = (
@@ -35,10 +45,10 @@ export class SharedSocket {
   readonly fd: number
   readonly address: Address | { readonly fd: number }
   // Referenced from here, or the descriptor would be closed when the handle is collected.
-  readonly #handle: Handle | undefined
+  readonly #handle: Held | undefined
   readonly #path: SocketPath | undefined
 
-  private constructor(fd: number, address: SharedSocket['address'], handle?: Handle, path?: SocketPath) {
+  private constructor(fd: number, address: SharedSocket['address'], handle?: Held, path?: SocketPath) {
     this.fd = fd
     this.address = address
     this.#handle = handle
@@ -47,15 +57,16 @@ export class SharedSocket {
 
   /**
    * Binds. Nobody can connect to a unix path before {@link publish}.
+   * @param backend what the workers are told to use.
    * @throws as `Server.listen`.
    */
-  static async bind(target: SocketTarget): Promise<SharedSocket> {
+  static async bind(target: SocketTarget, backend: BackendName | undefined): Promise<SharedSocket> {
     if ('fd' in target) return new SharedSocket(target.fd, { fd: target.fd })
     if ('port' in target) return bindPort(target.port, target.host)
     const { path } = target
     if (isNamespaceName(path)) {
       checkPathLength(path)
-      const handle = createHandle(path, -1, -1)
+      const handle = await bindName(path, backend)
       return new SharedSocket(handle.fd, { path }, handle)
     }
     const place = await SocketPath.prepare(path, target)
@@ -95,6 +106,16 @@ export class SharedSocket {
     await this.#path?.abandon()
     this.#handle?.close()
   }
+}
+
+async function bindName(name: string, backend: BackendName | undefined): Promise<Held> {
+  const transport = chooseTransport(backend)
+  if (transport.holdPath !== undefined) {
+    const fd = transport.holdPath(name, FIRST_BACKLOG)
+    return { fd, close: () => closeSync(fd) }
+  }
+  await refusePaddedName(name)
+  return createHandle(name, -1, -1)
 }
 
 async function bindTcp(port: number, host: string | undefined): Promise<Handle> {

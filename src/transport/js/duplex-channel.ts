@@ -341,7 +341,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.#silence()
     if (this.#lingering !== undefined) this.hub.deadlines.clear(this.#lingering)
     this.closeWriter()
-    this.charge()
+    this.#charge()
     this.#events?.channelClose()
   }
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import { Socket as NetSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { BudgetConfig, Channel, ChannelConfig, Transport } from '../contract.js'
+import { refusePaddedName } from './abstract-name.js'
 import { connect } from './connector.js'
 import { DuplexChannel } from './duplex-channel.js'
 import { Hub } from './hub.js'
@@ -22,8 +23,14 @@ export function createJsTransport(outSlabBytes?: number): JsTransport {
   const hub = new Hub(outSlabBytes)
   return {
     name: 'js',
-    listen: (target, config, events) => listen(hub, target, config, events),
-    connect: (target, config, signal) => connect(hub, target, config, signal),
+    async listen(target, config, events) {
+      if (target.kind === 'path') await refusePaddedName(target.path)
+      return listen(hub, target, config, events)
+    },
+    async connect(target, config, signal) {
+      if (target.kind === 'path') await refusePaddedName(target.path)
+      return connect(hub, target, config, signal)
+    },
     wrap: (stream, config) =>
       stream instanceof NetSocket
         ? new NetChannel(stream as Socket, hub, config)

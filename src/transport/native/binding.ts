@@ -92,6 +92,8 @@ export interface Binding {
     hold: boolean,
     announce: boolean,
   ): Status
+  /** A descriptor that listens, the caller's to close. */
+  holdPath(path: Uint8Array, backlog: number): number | Status
   closeListener(number: number): void
   listenerAddress(number: number): NativeAddress | null
   listenerConnections(number: number): number

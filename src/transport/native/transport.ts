@@ -47,6 +47,12 @@ class NativeTransport implements Transport {
     return createNativeScanner(this.binding)
   }
 
+  holdPath(path: string, backlog: number): number {
+    const fd = this.binding.holdPath(Buffer.from(path), backlog)
+    if (fd < 0) throw systemError(this.binding, fd, 'listen', path)
+    return fd
+  }
+
   async listen(target: ListenTarget, config: ListenerConfig, events: ListenerEvents): Promise<Listener> {
     refuseTls(config.tls)
     const host = target.kind === 'port' ? await resolveListenHost(target.host) : ''

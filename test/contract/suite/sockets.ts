@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { type ConnectOptions, connect, createServer, type ListenOptions } from 'framewire'
 import { expect, it, onTestFinished } from 'vitest'
+import { boundNames, netFillsNames } from './abstract-names.js'
 import { type Backend, closing, frames, pattern } from './harness.js'
 
 type AsBuffer = { serialization?: 'buffer' }
@@ -43,10 +44,18 @@ export function socketContract(backend: Backend): void {
     await echo({ port: 0 }, ({ port }) => ({ port, host: 'localhost' }))
   })
 
-  it.runIf(process.platform === 'linux')('abstract names', async () => {
-    const path = `\0fw-${randomUUID()}`
+  it.runIf(process.platform === 'linux')('abstract names, the same to everybody', async () => {
+    const name = `fw-${randomUUID()}`
+    const path = `\0${name}`
+    if (backend === 'js' && (await netFillsNames())) {
+      const refused = { code: 'ERR_FRAME_BACKEND_UNSUPPORTED' }
+      await expect(createServer({ backend }).listen(path)).rejects.toMatchObject(refused)
+      await expect(connect({ backend, path })).rejects.toMatchObject(refused)
+      return
+    }
     const { address, remoteAddress } = await echo({ path }, () => ({ path }))
     expect(address).toEqual({ path })
+    expect(boundNames()).toContain(`@${name}`)
     expect(remoteAddress).toBeUndefined()
   })
 
