@@ -128,6 +128,45 @@ describe('framewire serve --workers', () => {
     },
   )
 
+  test.each([1, 2])('while %i workers drain, who comes is refused and not left waiting', async (count) => {
+    const folder = temporaryFolder()
+    const gate = join(folder, 'gate')
+    const handler = file(
+      folder,
+      'h.mjs',
+      `import { existsSync } from 'node:fs'
+      import { setTimeout } from 'node:timers/promises'
+      export default async (p) => {
+        if (String(p) === 'slow') {
+          console.log('in hand')
+          while (!existsSync(${JSON.stringify(gate)})) await setTimeout(10)
+        }
+        return 'answered'
+      }`,
+    )
+    const flags = ['--port', '0', '--host', '127.0.0.1', '--workers', String(count), '--drain-timeout', '20s']
+    const process = framewire(['serve', handler, ...flags])
+    const [, port] = await process.seen(/listening on 127\.0\.0\.1:(\d+)/)
+    const target = { port: Number(port), host: '127.0.0.1' }
+    const slow = request(target, 'slow')
+    await process.seen(/in hand/)
+    process.child.kill('SIGTERM')
+    await process.seen(/SIGTERM/)
+    // Who comes a moment before the workers have heard of it is answered, or cut off.
+    let code: string | undefined
+    while (code !== 'ECONNREFUSED') {
+      code = await request(target, 'x', { timeout: 5000 }).then(
+        () => 'answered',
+        (error: NodeJS.ErrnoException) => error.code,
+      )
+      expect(['answered', 'ERR_FRAME_CONNECTION_LOST', 'ECONNRESET', 'ECONNREFUSED']).toContain(code)
+    }
+    expect(process.child.exitCode).toBe(null)
+    file(folder, 'gate', '')
+    expect(String(await slow)).toBe('answered')
+    expect(await process.done).toMatchObject({ code: 0 })
+  })
+
   test('kill -9 of workers loses no reply but those in the killed worker, and those are reported', async () => {
     const { process, path, status } = await workers(2)
     const connections = 4

@@ -219,8 +219,11 @@ async function serveWithWorkers(run: Run): Promise<void> {
     await supervise(run, supervisor, socket.address)
   } finally {
     await socket.unpublish()
-    await supervisor.stop()
+    const stopped = supervisor.stop()
+    // Once the workers have stopped listening nobody does, and who comes is refused. A socket that was handed over is not
+    // ours to close: there connections wait for whoever serves it next.
     await socket.close()
+    await stopped
   }
   log.event('stopped', 'stopped')
 }

@@ -101,7 +101,7 @@ export class SharedSocket {
     await this.#path?.release()
   }
 
-  /** To be called when no worker is left. */
+  /** Gives up what was bound here; to be called when no further worker is started. Those that run have it still. */
   async close(): Promise<void> {
     await this.#path?.abandon()
     this.#handle?.close()

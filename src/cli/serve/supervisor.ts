@@ -68,7 +68,7 @@ export class Supervisor {
     return this.#reloading
   }
 
-  /** Drains all workers, those that are still starting too; resolves when they are gone. */
+  /** Starts no further worker from the call on; drains all, those that are still starting too, and resolves when they are gone. */
   async stop(): Promise<void> {
     this.#stopping = true
     for (const { timer } of this.#places) clearTimeout(timer)
