@@ -262,6 +262,33 @@ describe('js backend', () => {
     })
   })
 
+  // Where Node's sockets cannot read into memory of ours, nothing bounds them either.
+  const isNode = process.versions.bun === undefined && process.versions.deno === undefined
+  it.runIf(isNode)('gives the others their turn while one socket brings frames that take long', async () => {
+    const { path, accepted } = await stage('js')
+    const flood = `require('node:net').connect(${JSON.stringify(path)}).end(Buffer.alloc(${4 * 1024 * 1024}))`
+    const child = spawn(process.execPath, ['-e', flood], { stdio: 'inherit' })
+    const gone = once(child, 'exit')
+    const server = await accepted()
+    let frames = 0
+    let batches = 0
+    let most = 0
+    const turn = () => {
+      batches = 0
+      if (!server.closed) setImmediate(turn)
+    }
+    setImmediate(turn)
+    server.onBatch((batch) => {
+      frames += batch.length
+      most = Math.max(most, ++batches)
+      for (const until = performance.now() + 1; performance.now() < until; );
+    })
+    await Promise.all([closing(server), gone])
+    expect(frames).toBe(1024 * 1024)
+    // A read brings four batches, and libuv reads up to 32 times.
+    expect(most).toBeLessThan(16)
+  })
+
   it('loses no queued frame when slabs are lent out to stuck connections', async () => {
     const { raw, accepted } = await stage('js', { highWaterMark: 1_000_000 })
     const stuck = await Promise.all(

@@ -35,10 +35,11 @@ export class BulkReading {
   #fields: Fields | undefined | null = null
 
   /**
-   * From the next read on `socket` emits no 'data': `onRead` is called with the bytes that lie at the start of `memory`.
-   * False: not on this runtime, and nothing was changed.
+   * From the next read on `socket` emits no 'data': `onRead` is called with the bytes that lie at the start of `memory`. When
+   * it returns false nothing more is read before `socket.resume()`. Returns false where this runtime cannot; nothing was
+   * changed then.
    */
-  attach(socket: Socket, memory: Uint8Array, onRead: (count: number) => void): boolean {
+  attach(socket: Socket, memory: Uint8Array, onRead: (count: number) => boolean): boolean {
     if (this.#fields === null) this.#fields = findFields()
     const fields = this.#fields
     const reading = socket as Reading
