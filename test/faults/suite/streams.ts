@@ -135,11 +135,18 @@ export function streamFaults(backend: Backend): void {
       'close ERR_FRAME_CONNECTION_LOST',
     ])
     const { bytesWritten } = server.stats()
+    // node:net does not tell how far the write had come that a reset has cut off: at most one group of 256 KiB.
+    const unclear = (i: number) => (backend === 'js' && outcomes[i] === 'unknown' ? 256 * 1024 : 0)
     expect(outcomes).toEqual(
       outcomes.map((_, i) =>
-        (i + 1) * size <= bytesWritten ? 'written' : i * size >= bytesWritten ? 'never' : 'unknown',
+        i * size >= bytesWritten
+          ? 'never'
+          : (i + 1) * size <= bytesWritten - unclear(i)
+            ? 'written'
+            : 'unknown',
       ),
     )
+    expect(outcomes.slice(0, outcomes.indexOf('never')).join(' ')).toMatch(/^(written ?)+(unknown ?)*$/)
     expect(outcomes.at(-1)).toBe('never')
   })
 
