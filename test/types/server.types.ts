@@ -1,4 +1,5 @@
-import type { Duplex } from 'node:stream'
+import { type Duplex, PassThrough, type Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import {
   type Address,
   type Client,
@@ -8,6 +9,8 @@ import {
   connect,
   createClient,
   createServer,
+  FrameDecoder,
+  FrameEncoder,
   type Payload,
   type PeerCredentials,
   type RequestContext,
@@ -122,4 +125,20 @@ export async function givenOptions(
   expectTypeOf(await connect<Buffer, Payload>(to)).toEqualTypeOf<Connection<Buffer, Payload>>()
   expectTypeOf(await request(to, 'x')).toEqualTypeOf<unknown>()
   expectTypeOf(wrap(stream, over)).toEqualTypeOf<Connection<unknown, unknown>>()
+}
+
+/** Decoders and encoders are Node streams and web transforms. */
+export async function streams(bytes: Readable, web: ReadableStream<Uint8Array>): Promise<void> {
+  expectTypeOf(bytes.pipe(new FrameDecoder())).toEqualTypeOf<FrameDecoder>()
+  bytes
+    .pipe(new FrameEncoder())
+    .pipe(new FrameDecoder())
+    .on('data', () => {})
+  await pipeline(bytes, new FrameDecoder(), async (payloads: AsyncIterable<Buffer>) => {
+    for await (const payload of payloads) expectTypeOf(payload).toEqualTypeOf<Buffer>()
+  })
+  await pipeline(bytes, new FrameEncoder(), new FrameDecoder(), new PassThrough())
+  expectTypeOf(web.pipeThrough(new FrameDecoder())).toExtend<ReadableStream<Buffer>>()
+  expectTypeOf(new FrameDecoder().push(Buffer.alloc(0))).toEqualTypeOf<Buffer[]>()
+  new FrameDecoder().end()
 }

@@ -1,4 +1,4 @@
-import { Readable, Writable } from 'node:stream'
+import { PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { encodeFrame } from 'framewire/codec'
 import { describe, expect, it } from 'vitest'
@@ -149,6 +149,61 @@ describe('as a Node Transform', () => {
       }),
     )
     expect(count).toBe(1000)
+  })
+})
+
+describe('the object itself as a Node stream', () => {
+  it('is piped to and from', async () => {
+    const decoder = new FrameDecoder()
+    expect(Readable.from(pieces(wire, 1000)).pipe(decoder)).toBe(decoder)
+    expect(await slowly(decoder)).toEqual([words, undefined])
+
+    const frames = Readable.from(words).pipe(new FrameEncoder())
+    const through = frames.pipe(new PassThrough()).pipe(new FrameDecoder())
+    expect(await slowly(through)).toEqual([words, undefined])
+  })
+
+  it('stands anywhere in a pipeline', async () => {
+    const got: string[] = []
+    await pipeline(
+      Readable.from(words),
+      new FrameEncoder(),
+      new FrameDecoder(),
+      async (payloads: AsyncIterable<Buffer>) => {
+        for await (const payload of payloads) got.push(String(payload))
+      },
+    )
+    expect(got).toEqual(words)
+    const sink = new Writable({ objectMode: true, write: (payload, _, done) => done(void got.push(payload)) })
+    got.length = 0
+    await pipeline(pieces(wire, 1000), new FrameDecoder(), sink)
+    expect(got.map(String)).toEqual(words)
+  })
+
+  it('ends a pipeline with its error', async () => {
+    const run = pipeline(Readable.from([wire.subarray(0, 6)]), new FrameDecoder(), new PassThrough())
+    await expect(run).rejects.toMatchObject({ code: 'ERR_FRAME_TRUNCATED' })
+    const encode = pipeline(Readable.from([5]), new FrameEncoder(), new PassThrough())
+    await expect(encode).rejects.toMatchObject({ code: 'ERR_FRAME_PAYLOAD_TYPE' })
+  })
+
+  it('tells errors as events, behind the payloads in front of them', async () => {
+    const decoder = new FrameDecoder()
+    const got: string[] = []
+    expect(decoder.on('data', (payload) => got.push(String(payload)))).toBe(decoder)
+    const failed = new Promise((resolve) => decoder.once('error', resolve))
+    decoder.write(wire)
+    decoder.end(Buffer.from([0, 0, 0, 9, 1]))
+    expect(await failed).toMatchObject({ code: 'ERR_FRAME_TRUNCATED' })
+    expect(got).toEqual(words)
+    expect(decoder.destroyed).toBe(true)
+  })
+
+  it('is none until it is used as one', () => {
+    const decoder = new FrameDecoder()
+    expect(decoder.push(wire).map(String)).toEqual(words)
+    decoder.push(wire.subarray(0, 2))
+    expect(() => decoder.end()).toThrow(expect.objectContaining({ code: 'ERR_FRAME_TRUNCATED' }))
   })
 })
 

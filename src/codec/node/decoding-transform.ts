@@ -3,14 +3,15 @@
  * streams and the order in which they tell things, nothing of frames.
  */
 import { Transform, type TransformCallback, type TransformOptions } from 'node:stream'
-import type { FrameDecoder } from '../decoder.js'
+import type { Bytes } from '../bytes.js'
+import type { Decoding } from '../web-pair.js'
 
 export class DecodingTransform extends Transform {
-  readonly #decoder: Pick<FrameDecoder, 'push' | 'end'>
+  readonly #decoder: Decoding<Bytes, Buffer>
   /** Tells the error that waits. */
   #fail: (() => void) | undefined
 
-  constructor(decoder: Pick<FrameDecoder, 'push' | 'end'>, options: TransformOptions = {}) {
+  constructor(decoder: Decoding<Bytes, Buffer>, options: TransformOptions = {}) {
     super({
       ...options,
       writableObjectMode: false,

@@ -1,28 +1,78 @@
 /**
- * The codec's classes with Node's streams on top: what the main entry exports. The browser entry never comes here; this
- * is the one place under src/codec that imports a module of Node's.
+ * The codec's classes with Node's streams on top: what the main entry exports. The browser entry never comes here;
+ * src/codec/node is the one place under src/codec that imports modules of Node's.
  */
 import { Transform, type TransformOptions } from 'node:stream'
+import type { Bytes, Payload } from '../bytes.js'
 import { type FrameDecoderOptions, FrameDecoder as PlainDecoder } from '../decoder.js'
-import { FrameEncoder as PlainEncoder } from '../frame-encoder.js'
+import { type FrameEncoderOptions, FrameEncoder as PlainEncoder } from '../frame-encoder.js'
 import type { Scanner } from '../scan.js'
 import { DecodingTransform } from './decoding-transform.js'
 import { seal } from './seal.js'
+import { passOn, type StreamFace } from './stream-face.js'
+
+/** A web stream where a Node stream has a flag, which is only ever tested for truth. */
+type Flagged<T> = T & true
+
+const DecoderBase = PlainDecoder as new (
+  ...args: ConstructorParameters<typeof PlainDecoder>
+) => PlainDecoder & StreamFace
+const EncoderBase = PlainEncoder as new (
+  ...args: ConstructorParameters<typeof PlainEncoder>
+) => PlainEncoder & StreamFace
 
 /**
  * Cuts a stream of bytes, in chunks of any size, into the payloads of its frames. Payloads are the receiver's own memory.
- * The object is a web transform pair as well, `stream.pipeThrough(new FrameDecoder())`, and {@link toTransform} gives a
- * Node `Transform`.
+ *
+ * Besides {@link push} and {@link end} the object can be used as a Node `Transform`, `socket.pipe(new FrameDecoder())`, and
+ * as a web transform pair, `stream.pipeThrough(new FrameDecoder())`: one of the three at a time. {@link toTransform} makes a
+ * Transform with options.
  *
  * After an error nothing more is decoded: every further call throws the same error.
  */
-export class FrameDecoder extends PlainDecoder {
+export class FrameDecoder extends DecoderBase {
+  #stream: Transform | undefined
+
+  static {
+    passOn(FrameDecoder.prototype)
+  }
+
   /**
    * @param scanner internal: what `backend: 'native'` uses.
    * @throws as `framewire/codec`'s.
    */
   constructor(options: FrameDecoderOptions = {}, scanner?: Scanner) {
     super(options, scanner, seal)
+  }
+
+  /** @internal Made for the first who asks for a Node stream. */
+  get stream(): Transform {
+    this.#stream ??= this.toTransform()
+    return this.#stream
+  }
+
+  /**
+   * The stream has ended: nothing more is decoded. Used as a Node stream it takes a last chunk and a callback, and its
+   * errors are events.
+   * @throws {FrameError} `ERR_FRAME_TRUNCATED` when that was inside a frame; else the error it ended with before.
+   */
+  override end(...last: [callback?: () => void] | [chunk: unknown, ...rest: unknown[]]): this {
+    if (this.#stream === undefined && last.length === 0) super.end()
+    else Reflect.apply(this.stream.end, this.stream, last)
+    return this
+  }
+
+  /** Payloads, of the Node stream. */
+  override [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
+    return this.stream[Symbol.asyncIterator]()
+  }
+
+  override get readable(): Flagged<ReadableStream<Buffer>> {
+    return super.readable as Flagged<ReadableStream<Buffer>>
+  }
+
+  override get writable(): Flagged<WritableStream<Bytes>> {
+    return super.writable as Flagged<WritableStream<Bytes>>
   }
 
   /**
@@ -32,37 +82,76 @@ export class FrameDecoder extends PlainDecoder {
    * @param options of the Transform, such as `readableHighWaterMark`.
    */
   toTransform(options?: TransformOptions): Transform {
-    return new DecodingTransform(this, options)
+    // Not this.end: that may be the stream's.
+    const decoding = {
+      push: (chunk: Bytes, give: (payload: Buffer) => void) => super.push(chunk, give),
+      end: () => super.end(),
+    }
+    return new DecodingTransform(decoding, options)
   }
 }
 
 /**
- * Makes frames of payloads. The object is a web transform pair as well, `payloads.pipeThrough(new FrameEncoder())`, and
- * {@link toTransform} gives a Node `Transform`.
+ * Makes frames of payloads. Besides {@link encode} the object can be used as a Node `Transform` (object mode on its writable
+ * side) and as a web transform pair, `payloads.pipeThrough(new FrameEncoder())`. {@link toTransform} makes a Transform with
+ * options.
  */
-export class FrameEncoder extends PlainEncoder {
+export class FrameEncoder extends EncoderBase {
+  #stream: Transform | undefined
+
+  static {
+    passOn(FrameEncoder.prototype)
+  }
+
+  /** @throws as `framewire/codec`'s. */
+  constructor(options: FrameEncoderOptions = {}) {
+    super(options)
+  }
+
+  /** @internal Made for the first who asks for a Node stream. */
+  get stream(): Transform {
+    this.#stream ??= this.toTransform()
+    return this.#stream
+  }
+
+  /** Ends the Node stream. */
+  override end(...last: [callback?: () => void] | [chunk: unknown, ...rest: unknown[]]): this {
+    Reflect.apply(this.stream.end, this.stream, last)
+    return this
+  }
+
+  /** Frames, cut anywhere, of the Node stream. */
+  override [Symbol.asyncIterator](): AsyncIterableIterator<Buffer> {
+    return this.stream[Symbol.asyncIterator]()
+  }
+
+  override get readable(): Flagged<ReadableStream<Buffer>> {
+    return super.readable as Flagged<ReadableStream<Buffer>>
+  }
+
+  override get writable(): Flagged<WritableStream<Payload>> {
+    return super.writable as Flagged<WritableStream<Payload>>
+  }
+
   /**
    * A Node `Transform` over this encoder: payloads (object mode: text or bytes) in, frames out.
    * @param options of the Transform, such as `writableHighWaterMark`.
    */
   toTransform(options: TransformOptions = {}): Transform {
-    const transform = new Transform({
+    return new Transform({
       ...options,
       writableObjectMode: true,
       readableObjectMode: false,
-      transform: (payload, _encoding, done) => run(done, () => transform.push(this.encode(payload))),
+      transform: (payload, _encoding, done) => {
+        let frame: Buffer
+        try {
+          frame = this.encode(payload)
+        } catch (error) {
+          done(error as Error)
+          return
+        }
+        done(null, frame)
+      },
     })
-    return transform
   }
-}
-
-/** Calls `step`, and `done` with what it throws. */
-function run(done: (error?: Error | null) => void, step: () => void): void {
-  try {
-    step()
-  } catch (error) {
-    done(error as Error)
-    return
-  }
-  done()
 }
