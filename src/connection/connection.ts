@@ -147,11 +147,14 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
     this.channel.end()
   }
 
-  /** Closes now. What is queued is dropped, nothing more is delivered; 'close' follows with `error`. */
+  /**
+   * Closes now. What is queued is dropped, as are frames that wait; nothing more is delivered, 'close' follows with
+   * `error`.
+   */
   destroy(error?: Error): this {
+    this.silence()
     if (this.closed) return this
     this.error ??= error
-    this.silence()
     this.channel.destroy()
     return this
   }
@@ -164,8 +167,8 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
     const { timeout = CLOSE_TIMEOUT_MS } = options
     if (typeof timeout !== 'number' || !(timeout >= 0))
       throw optionError('timeout', 'a number of ms, 0 and more', timeout)
-    if (this.closed) return Promise.resolve()
     this.silence()
+    if (this.closed) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = timeout === Infinity ? undefined : setTimeout(() => this.channel.destroy(), timeout)
       this.once('close', () => {
@@ -202,7 +205,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
   written(): Promise<void> {
     const channel = this.channel
     if (channel.queuedBytes === 0) return Promise.resolve()
-    if (this.closed) return Promise.reject(lostSend(this.id, false, this.error))
+    if (this.gone) return Promise.reject(lostSend(this.id, false, this.error))
     this.#sends ??= new PendingSends()
     return this.#sends.add(channel, channel.acceptedBytes, channel.acceptedBytes, undefined)
   }

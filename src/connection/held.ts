@@ -12,8 +12,8 @@ export class Held {
   from = 0
   ended = false
   fault: FrameError | undefined
-  lost = false
-  closed = false
+  /** The policy has heard of the fault. */
+  reported = false
 
   add(batch: FrameBatch, from: number): void {
     this.batches.push(batch.detach(from))

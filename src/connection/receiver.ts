@@ -31,6 +31,8 @@ const CLAIMED = 64
 const EMITS = 128
 /** `send` takes values, not payloads. */
 const ENCODES = 256
+/** The channel is closed. 'close' follows at once, or behind frames that a paused consumer is still to get. */
+const GONE = 512
 
 /**
  * Bytes queued to a peer from which on nothing more of it is read until they are written: a server that answers whatever
@@ -38,6 +40,11 @@ const ENCODES = 256
  * high-water mark, well under the memory budget.
  */
 const CHOKE_BYTES = 64 * 1024 * 1024
+
+/** About the connection and not about its next frame: frames that wait are let go of, which is what it is for. */
+function isOverrun({ code }: FrameError): boolean {
+  return code === 'ERR_FRAME_WRITE_TIMEOUT' || code === 'ERR_FRAME_MEMORY_BUDGET'
+}
 
 type BatchCallback = (batch: FrameBatch) => void
 
@@ -77,6 +84,11 @@ export abstract class Receiver<In> extends BareEmitter {
   /** 'close' was emitted, or is about to be. */
   get closed(): boolean {
     return (this.#state & CLOSED) !== 0
+  }
+
+  /** The channel is closed, whether or not 'close' was emitted. @internal */
+  protected get gone(): boolean {
+    return (this.#state & GONE) !== 0
   }
 
   /** @internal `send` takes values, not payloads. */
@@ -148,7 +160,13 @@ export abstract class Receiver<In> extends BareEmitter {
    */
   fail(error: FrameError): void {
     if ((this.#state & DEAF) !== 0) return
-    this.#fault(error, false)
+    error.connectionId ??= this.id
+    if ((this.#state & CLOSED) === 0) this.#fault(error, false)
+    else {
+      // A late consumer's: everybody else has heard the last of this connection.
+      this.silence()
+      guard(() => this.#ending?.onClose(error))
+    }
   }
 
   /** Ends this side unless somebody listens to 'end' and so does it himself. @internal */
@@ -181,12 +199,15 @@ export abstract class Receiver<In> extends BareEmitter {
   /** @internal */
   channelFault(error: FrameError, lost: boolean): void {
     error.connectionId ??= this.id
+    const held = this.#held
     if ((this.#state & DEAF) !== 0) {
       if (lost) this.error ??= error
-    } else if (this.#held !== undefined) {
-      this.#held.fault = error
-      this.#held.lost = lost
-    } else this.#fault(error, lost)
+    } else if (held === undefined || isOverrun(error)) this.#fault(error, lost)
+    else {
+      // Frames come first. A loss concerns everybody but their consumer at once.
+      held.fault = error
+      if (lost) this.#reportHeld(held, error, true)
+    }
   }
 
   #choke(): void {
@@ -209,12 +230,14 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** @internal */
   channelClose(): void {
-    const fault = this.#held?.fault
-    const error = this.error ?? fault
+    this.#state |= GONE
+    const held = this.#held
+    if (held?.fault !== undefined) this.#reportHeld(held, held.fault, false)
+    const error = this.error ?? held?.fault
     this.settleSends(error)
     guard(() => this.init.policy?.onClosed?.(this.whole(), error))
-    if (this.#held !== undefined && (this.#state & CLAIMED) !== 0) this.#held.closed = true
-    else this.#close(error)
+    this.#deliverHeld()
+    if (this.#held === undefined) this.#close()
   }
 
   // --- delivery ------------------------------------------------------------------------------------------------
@@ -285,18 +308,59 @@ export abstract class Receiver<In> extends BareEmitter {
     const held = this.#held
     if (held === undefined) return
     while (held.batches.length > 0) {
-      if ((this.#state & (PAUSED | DEAF)) !== 0) return
+      if (this.#isStopped) {
+        if ((this.#state & (DEAF | GONE | CLOSED)) === GONE) this.#awaitConsumer(held)
+        return
+      }
       held.from = this.#deliver(held.batches[0], held.from)
-      if (held.from < held.batches[0].length) return
+      if (held.from < held.batches[0].length) continue
       held.batches.shift()?.expire()
       held.from = 0
     }
-    if ((this.#state & (PAUSED | DEAF)) !== 0) return
+    if ((this.#state & DEAF) !== 0) return
+    if ((this.#state & (PAUSED | GONE)) === PAUSED) return
     this.#held = undefined
-    if (held.fault !== undefined) this.#fault(held.fault, held.lost)
-    else if (held.ended) this.#end()
-    if (held.closed) this.#close(this.error)
+    this.#tellHeld(held)
+  }
+
+  /** Every frame was delivered: what happened behind them. */
+  #tellHeld(held: Held): void {
+    if ((this.#state & CLOSED) !== 0) {
+      if (held.ended) this.#state |= ENDED
+      this.#tellLate()
+      return
+    }
+    if (held.ended) this.#end()
+    if (held.fault !== undefined && (this.#state & DEAF) === 0) this.#fault(held.fault, false, held.reported)
+    if ((this.#state & GONE) !== 0) this.#close()
     else if ((this.#state & (PAUSED | DEAF)) === 0) this.#read()
+  }
+
+  /** Nothing is delivered now. A consumer that is pulled from has room for what was read before the channel closed. */
+  get #isStopped(): boolean {
+    if ((this.#state & DEAF) !== 0 || !this.#isConsumed) return true
+    return (this.#state & PAUSED) !== 0 && !((this.#state & GONE) !== 0 && this.#ending !== undefined)
+  }
+
+  get #isConsumed(): boolean {
+    return (this.#state & EMITS) === 0 ? this.#consumer !== undefined : this.listenerCount('frame') > 0
+  }
+
+  /** The connection is gone, and frames wait. */
+  #awaitConsumer(held: Held): void {
+    if ((this.#state & PAUSED) !== 0 && this.#isConsumed) {
+      process.nextTick(() => this.#tellWriters())
+      return
+    }
+    // Nobody is there to wait for. What was read is kept for who comes later.
+    this.error ??= held.fault
+    this.#close()
+  }
+
+  /** Who has paused until 'drain' would wait for ever, and for 'close' as well: nothing is queued any more. */
+  #tellWriters(): void {
+    if (this.#held !== undefined && (this.#state & (PAUSED | CLOSED)) === PAUSED)
+      guard(() => this.emit('drain'))
   }
 
   /** The consumer, where it wants to know how it ends. */
@@ -330,28 +394,47 @@ export abstract class Receiver<In> extends BareEmitter {
     guard(() => this.emit('end'))
   }
 
-  #fault(error: FrameError, lost: boolean): void {
+  /** `reported`: the policy has heard of it and has nothing to close. */
+  #fault(error: FrameError, lost: boolean, reported = false): void {
     this.error ??= error
     this.silence()
+    const handled = reported || this.#report(error, lost)
+    this.#tell(error)
+    if ((this.#state & GONE) !== 0) this.#close()
+    else if (!handled) this.channel.close({ ms: this.channel.framesSent > 0 ? ERROR_LINGER_MS : 0 })
+  }
+
+  /** Returns whether somebody else closes the channel. */
+  #report(error: FrameError, lost: boolean): boolean {
     publish('framewire:error', () => ({ connection: this, error }))
     let handled = lost
     guard(() => {
       handled = this.init.policy?.onFault?.(this.whole(), error, lost) === true || lost
     })
-    this.#tell(error)
-    if (!handled) this.channel.close({ ms: this.channel.framesSent > 0 ? ERROR_LINGER_MS : 0 })
+    return handled
+  }
+
+  #reportHeld(held: Held, error: FrameError, lost: boolean): void {
+    if (held.reported) return
+    held.reported = true
+    this.#report(error, lost)
   }
 
   /** From here on nothing is delivered; what was held is dropped. @internal */
   protected silence(): void {
     this.#state |= DEAF
+    // A loss that nobody but the policy knows of yet is still what closes the connection.
+    if (this.#held?.reported) this.error ??= this.#held.fault
     this.#held = undefined
+    if ((this.#state & (GONE | CLOSED)) === GONE) process.nextTick(() => this.#close())
   }
 
-  #close(error: Error | undefined): void {
+  #close(): void {
     if ((this.#state & CLOSED) !== 0) return
     this.#state |= CLOSED
-    this.silence()
+    if (this.#held === undefined) this.#state |= DEAF
+    const { error } = this
+    guard(() => this.init.policy?.onOver?.(this.whole()))
     guard(() => this.#ending?.onClose(error))
     if (error !== undefined) this.#tell(error)
     guard(() => (error === undefined ? this.emit('close') : this.emit('close', error)))

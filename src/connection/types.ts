@@ -11,7 +11,10 @@ import type { Connection } from './connection.js'
 export interface ConnectionEvents<In> {
   /** A whole frame, decoded by the connection's serialization. With 'buffer' the Buffer is the receiver's own. */
   frame: [payload: In]
-  /** The queue is under the high-water mark again after `send` returned false. */
+  /**
+   * The queue is under the high-water mark again after `send` returned false. Also when the connection is lost while
+   * frames wait behind `pause()`: nothing is queued any more, and 'close' comes once they were delivered.
+   */
   drain: []
   /** The peer ended its side, and every frame before that was delivered. Who listens closes the connection. */
   end: []
@@ -42,14 +45,16 @@ export interface ConnectionStats {
  */
 export interface ConnectionPolicy {
   /**
-   * Nothing more will be delivered. `lost`: the connection is gone, `onClosed` follows by itself. Otherwise sending
-   * still works; true says that the policy closes the connection.
+   * Nothing more will be delivered, but for frames that a paused consumer is still to get. `lost`: the connection is
+   * gone, `onClosed` follows by itself. Otherwise sending still works; true says that the policy closes the connection.
    */
   onFault?(connection: Connection<unknown, unknown>, error: FrameError, lost: boolean): boolean
   /** The peer ended its side and every frame was delivered. true: the policy ends or closes; false: the default. */
   onEnd?(connection: Connection<unknown, unknown>): boolean
   /** The descriptor is closed. Called at once, even when delivered frames still wait for a paused consumer. */
   onClosed?(connection: Connection<unknown, unknown>, error: Error | undefined): void
+  /** 'close' is about to be emitted. */
+  onOver?(connection: Connection<unknown, unknown>): void
 }
 
 /** What connections of one server or client share. @internal */

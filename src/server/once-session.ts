@@ -53,7 +53,7 @@ export class OnceSession extends Session {
   override faulted(error: FrameError, lost: boolean): boolean {
     if (this.#taken) return true
     this.#taken = true
-    this.countFault(lost)
+    this.countFault(error, lost)
     if (!lost) this.#refuse(error)
     return true
   }

@@ -9,7 +9,7 @@ import { FrameError } from '../errors.js'
 import type { Channel, PeerCredentials } from '../transport/contract.js'
 import { type ContextSource, RequestContext } from './context.js'
 import type { Served } from './served-list.js'
-import { ERROR_LINGER, type SessionHost, sendErrorReply } from './session.js'
+import { ERROR_LINGER, isPeersFault, type SessionHost, sendErrorReply } from './session.js'
 
 export class ServedConnection extends Connection<never, never> implements Served {
   previous: Served | undefined
@@ -44,15 +44,15 @@ export class ServedPolicy implements ConnectionInit, ConnectionPolicy {
   }
 
   onFault(connection: ServedConnection, error: FrameError, lost: boolean): boolean {
+    if (isPeersFault(error, lost)) this.#host.totals.faults++
     if (lost) return true
-    this.#host.totals.faults++
     const { channel } = connection
     sendErrorReply(this.#host, connection, error, () => new RequestContext(new ServedSource(connection)))
     channel.close(ERROR_LINGER)
     return true
   }
 
-  onClosed(connection: ServedConnection): void {
+  onOver(connection: ServedConnection): void {
     this.#host.onClosed(connection)
   }
 }

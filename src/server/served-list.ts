@@ -12,6 +12,8 @@ export interface Served {
   readonly connection: Connection<never, never>
   /** Lets what is in flight finish, then closes. */
   finish(): void
+  /** Closes now. */
+  destroy(): void
 }
 
 export class ServedList implements Iterable<Served> {

@@ -336,7 +336,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
     if (this.#served.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
-        for (const { channel } of this.#served) channel.destroy()
+        for (const served of this.#served) served.destroy()
       }, timeout)
       this.#onIdle = () => {
         clearTimeout(timer)

@@ -100,6 +100,11 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
   }
 
   abstract finish(): void
+
+  destroy(): void {
+    this.channel.destroy()
+  }
+
   /** Frames arrived. */
   abstract batch(batch: FrameBatch): void
   /** The peer ended its side. Returns whether the session takes it from here. */
@@ -169,8 +174,8 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
   }
 
   /** Counts a fault of the peer. */
-  protected countFault(lost: boolean): void {
-    if (!lost) this.host.totals.faults++
+  protected countFault(error: FrameError, lost: boolean): void {
+    if (isPeersFault(error, lost)) this.host.totals.faults++
   }
 
   // --- ChannelEvents, while there is no public face ------------------------------------------------------------
@@ -224,6 +229,8 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
 
   onClosed(): void {
     this.closed()
+    // There is nobody to answer: frames that wait for this session to read on will not be asked for.
+    this.#connection?.destroy()
   }
 }
 
@@ -246,6 +253,11 @@ export function sendErrorReply(
     host.onHandlerFailure(handlerError(cause, channel.id, 'errorReply failed'), served)
     return false
   }
+}
+
+/** A connection that broke is nobody's fault; one that had to be cut off without another word is. */
+export function isPeersFault({ code }: FrameError, lost: boolean): boolean {
+  return !lost || code === 'ERR_FRAME_WRITE_TIMEOUT' || code === 'ERR_FRAME_MEMORY_BUDGET'
 }
 
 function handlerError(cause: unknown, connectionId: number, message?: string): FrameError {

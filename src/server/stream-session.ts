@@ -59,7 +59,7 @@ export class StreamSession extends Session {
   }
 
   override faulted(error: FrameError, lost: boolean): boolean {
-    this.countFault(lost)
+    this.countFault(error, lost)
     if (lost) {
       this.#stop()
     } else {

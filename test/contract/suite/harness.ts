@@ -179,6 +179,11 @@ export function frames(connection: Connection<Buffer, Bytes>, count: number): Pr
   })
 }
 
+/** Turns of the loop until it is so; the test's own time limit bounds it. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+}
+
 /** Bytes that tell where they come from. */
 export function pattern(length: number, seed = 1): Buffer {
   const bytes = Buffer.allocUnsafe(length)

@@ -12,6 +12,7 @@ import { sendingContract } from './sending.js'
 import { serverContract } from './server.js'
 import { socketContract } from './sockets.js'
 import { unixPathContract } from './unix-path.js'
+import { waitingContract } from './waiting.js'
 
 export function connectionContract(backend: Backend): void {
   describe('delivery', () => deliveryContract(backend))
@@ -19,6 +20,7 @@ export function connectionContract(backend: Backend): void {
   describe('sending', () => sendingContract(backend))
   describe('lifecycle', () => lifecycleContract(backend))
   describe('endings', () => endingsContract(backend))
+  describe('waiting frames', () => waitingContract(backend))
   describe('limits', () => limitsContract(backend))
   describe('server', () => serverContract(backend))
   describe('exchange', () => exchangeContract(backend))
