@@ -165,6 +165,30 @@ export function waitingContract(backend: Backend): void {
     expect(server.stats().faults).toBe(1)
   })
 
+  it('bounds what is queued behind a protocol error that waits, too', async () => {
+    const { server, raw, accepted } = await stage(backend, { writeTimeout: 80 })
+    const peer = await raw()
+    peer.socket.pause()
+    const connection = await accepted()
+    const events: string[][] = []
+    pausing(events)(connection)
+    await peer.write(Buffer.concat([three, tooLarge]))
+    await until(() => connection.stats().framesReceived === 3)
+    await Promise.allSettled([connection.sendAsync(Buffer.alloc(4_000_000))])
+    await until(() => server.stats().connections === 0)
+    expect(server.stats()).toMatchObject({ faults: 1, heldBytes: 0 })
+    const closed = closing(connection)
+    connection.resume()
+    await closed
+    expect(events[0].filter((event) => event !== 'drain')).toEqual([
+      'frame a',
+      'frame b',
+      'frame c',
+      'error ERR_FRAME_TOO_LARGE',
+      'close ERR_FRAME_TOO_LARGE',
+    ])
+  })
+
   describe('of a connection that is lost', () => {
     it('come first for who resumes, then the error and the close', async () => {
       const events: string[][] = []
