@@ -12,7 +12,10 @@ import type { Connection } from './connection.js'
 const HIGH_WATER_MARK = 64
 
 export interface WebStreams<In, Out> {
-  /** A chunk is a frame; errors with what closed the connection. `cancel` destroys the connection. */
+  /**
+   * A chunk is a frame; errors with what closed the connection, behind the frames in front of that. `cancel` destroys
+   * the connection.
+   */
   readonly readable: ReadableStream<In>
   /** A chunk is a frame; `close` ends this side once everything is written, `abort` destroys the connection. */
   readonly writable: WritableStream<Out>
@@ -55,6 +58,25 @@ class Room {
   }
 }
 
+/** A Duplex that fails behind what it holds: `destroy` alone would throw frames away that came before the error. */
+class FrameDuplex extends Duplex {
+  #failure: Error | undefined
+
+  /** Destroys the stream with `error` once everything in front of it was read. */
+  failAfterReading(error: Error): void {
+    if (this.readableLength === 0) this.destroy(error)
+    else this.#failure = error
+  }
+
+  override read(size?: number): unknown {
+    const chunk = super.read(size)
+    const failure = this.#failure
+    // In a tick of its own: the reader has the last frame first.
+    if (failure !== undefined && this.readableLength === 0) process.nextTick(() => this.destroy(failure))
+    return chunk
+  }
+}
+
 /** @internal */
 export function toDuplex(connection: AnyConnection): Duplex {
   let ended = false
@@ -62,7 +84,11 @@ export function toDuplex(connection: AnyConnection): Duplex {
   connection.consume({
     onBatch(batch: FrameBatch) {
       let room = true
-      for (let i = 0; i < batch.length; i++) room = duplex.push(connection.decode(batch, i)) && room
+      for (let i = 0; i < batch.length; i++) {
+        const payload = connection.decode(batch, i)
+        if (payload === null || payload === undefined) throw uncarried(payload)
+        room = duplex.push(payload) && room
+      }
       if (!room) connection.pause()
     },
     onEnd() {
@@ -70,16 +96,17 @@ export function toDuplex(connection: AnyConnection): Duplex {
       duplex.push(null)
     },
     onClose(error) {
+      if (error !== undefined) duplex.failAfterReading(error)
       // After a clean end what is buffered is still to be read.
-      if (error !== undefined || !ended) duplex.destroy(error)
+      else if (!ended) duplex.destroy()
     },
   })
   const room = new Room(connection)
-  const duplex = new Duplex({
+  const duplex = new FrameDuplex({
     objectMode: true,
     highWaterMark: HIGH_WATER_MARK,
     allowHalfOpen: false,
-    read: () => connection.resume(),
+    read: () => void connection.resume(),
     write: (payload, _encoding, done) => room.send(payload, done),
     final: (done) => {
       connection.end()
@@ -95,10 +122,20 @@ export function toDuplex(connection: AnyConnection): Duplex {
   return duplex
 }
 
+/** To a Duplex null is the end, and undefined no chunk: a peer must not end a stream by way of a value. */
+function uncarried(value: null | undefined): FrameError {
+  return new FrameError('ERR_FRAME_SERIALIZATION', { message: `A Duplex cannot carry ${value}` })
+}
+
 /** @internal */
 export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, Out> {
   let open = true
+  let failure: Error | undefined
   let controller!: ReadableStreamDefaultController<In>
+  /** `error` drops what is queued, so it has to wait until everything was read. */
+  const failAfterReading = () => {
+    if (failure !== undefined && controller.desiredSize === HIGH_WATER_MARK) controller.error(failure)
+  }
   connection.consume({
     onBatch(batch) {
       for (let i = 0; i < batch.length && open; i++) controller.enqueue(connection.decode(batch, i))
@@ -109,9 +146,10 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
       open = false
     },
     onClose(error) {
-      if (open && error !== undefined) controller.error(error)
-      else if (open) controller.close()
+      if (open && error === undefined) controller.close()
+      else if (open) failure = error
       open = false
+      failAfterReading()
     },
   })
   const room = new Room(connection as AnyConnection)
@@ -120,7 +158,10 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
       start: (given) => {
         controller = given as ReadableStreamDefaultController<In>
       },
-      pull: () => void connection.resume(),
+      pull: () => {
+        connection.resume()
+        failAfterReading()
+      },
       cancel: () => {
         open = false
         connection.destroy()

@@ -11,6 +11,7 @@ import { limitsContract } from './limits.js'
 import { sendingContract } from './sending.js'
 import { serverContract } from './server.js'
 import { socketContract } from './sockets.js'
+import { streamContract } from './streams.js'
 import { unixPathContract } from './unix-path.js'
 import { waitingContract } from './waiting.js'
 
@@ -21,6 +22,7 @@ export function connectionContract(backend: Backend): void {
   describe('lifecycle', () => lifecycleContract(backend))
   describe('endings', () => endingsContract(backend))
   describe('waiting frames', () => waitingContract(backend))
+  describe('streams', () => streamContract(backend))
   describe('limits', () => limitsContract(backend))
   describe('server', () => serverContract(backend))
   describe('exchange', () => exchangeContract(backend))
