@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { FrameBatch } from '../codec/batch.js'
 import type { Payload } from '../codec/bytes.js'
 import { FrameError, optionError } from '../errors.js'
+import { msOption, optionsObject, signalOption } from '../options.js'
 import type { Channel, PeerCredentials } from '../transport/contract.js'
 import { FrameIterator } from './iterator.js'
 import { lostSend, PendingSends } from './pending-sends.js'
@@ -35,7 +36,10 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
     channel.events = this
   }
 
-  /** Who is at the other end of a unix socket; null: not a unix socket, or the backend cannot tell. */
+  /**
+   * Who is at the other end of a unix socket; null: not a unix socket, or the backend cannot tell. Asked of the open
+   * descriptor and remembered from then on: who first asks when the connection is closed gets null.
+   */
   get peer(): PeerCredentials | null {
     return this.channel.peer
   }
@@ -79,8 +83,12 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
    * Nothing was queued then.
    */
   send(payload: Out): boolean {
-    const value = this.encodes ? this.init.serialization.encode(payload) : payload
-    return this.channel.send(value as Payload)
+    try {
+      const value = this.encodes ? this.init.serialization.encode(payload) : payload
+      return this.channel.send(value as Payload)
+    } catch (error) {
+      throw named(error, this.id)
+    }
   }
 
   /**
@@ -89,10 +97,8 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
    * @throws {FrameError} `ERR_FRAME_CLOSED` when the connection takes nothing any more, `ERR_FRAME_CONNECTION_LOST` when
    * it is lost first; `neverWritten` says whether not a byte of the frame had reached the kernel. Also what `send` throws.
    */
-  async sendAsync(payload: Out, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    const { signal } = options
-    if (signal !== undefined && !(signal instanceof AbortSignal))
-      throw optionError('signal', 'an AbortSignal', signal)
+  async sendAsync(payload: Out, options?: { readonly signal?: AbortSignal }): Promise<void> {
+    const signal = signalOption(optionsObject(options).signal)
     signal?.throwIfAborted()
     const channel = this.channel
     if (!channel.writable) {
@@ -107,7 +113,11 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
 
   /** Forwards frame `i` of a borrowed batch as it is, without a view or a copy in between. Returns as {@link send}. */
   sendFrom(batch: FrameBatch, i: number): boolean {
-    return this.channel.sendFrom(batch, i)
+    try {
+      return this.channel.sendFrom(batch, i)
+    } catch (error) {
+      throw named(error, this.id)
+    }
   }
 
   // --- receiving ---------------------------------------------------------------------------------------------
@@ -161,16 +171,15 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
 
   /**
    * Closes gracefully: nothing more is delivered, the queue is written, and the peer gets to read it.
-   * Settles when the connection is closed, by force after `timeout` ms (default 5,000; 0: at once).
+   * Settles when the connection is closed, by force after `timeout` ms (default 5,000; 0: at once; at most 2^31 - 1).
+   * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`.
    */
-  close(options: { readonly timeout?: number } = {}): Promise<void> {
-    const { timeout = CLOSE_TIMEOUT_MS } = options
-    if (typeof timeout !== 'number' || !(timeout >= 0))
-      throw optionError('timeout', 'a number of ms, 0 and more', timeout)
+  close(options?: { readonly timeout?: number }): Promise<void> {
+    const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
     this.silence()
     if (this.closed) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = timeout === Infinity ? undefined : setTimeout(() => this.channel.destroy(), timeout)
+      const timer = setTimeout(() => this.channel.destroy(), timeout)
       this.once('close', () => {
         clearTimeout(timer)
         resolve()
@@ -231,4 +240,10 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
   protected override whole(): Connection<unknown, unknown> {
     return this
   }
+}
+
+/** `error` with the connection it is about. */
+function named(error: unknown, connectionId: number): unknown {
+  if (error instanceof FrameError) error.connectionId ??= connectionId
+  return error
 }

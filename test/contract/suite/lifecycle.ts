@@ -102,13 +102,48 @@ export function lifecycleContract(backend: Backend): void {
     expect(server.closed).toBe(true)
   })
 
-  it('refuses a timeout that is none', async () => {
+  it('refuses a timeout that is none, and stays as it is', async () => {
     const { pair } = await stage(backend)
-    const [client] = await pair()
-    expect(() => client.close({ timeout: -1 })).toThrow(
-      expect.objectContaining({ code: 'ERR_FRAME_OPTION_INVALID' }),
-    )
-    expect(() => client.close({ timeout: '5' as never })).toThrow(TypeError)
+    const [client, server] = await pair()
+    const invalid = expect.objectContaining({ code: 'ERR_FRAME_OPTION_INVALID' })
+    for (const timeout of [-1, Number.NaN, 2 ** 31, '5', null]) {
+      expect(() => client.close({ timeout: timeout as never })).toThrow(invalid)
+    }
+    expect(() => client.close(null as never)).toThrow(invalid)
+    await expect(client.sendAsync('x', null as never)).rejects.toThrow(invalid)
+    const got = frames(client, 1)
+    server.send('still here')
+    expect(String((await got)[0])).toBe('still here')
+  })
+
+  it('waits for as long as it was told to close gracefully', async () => {
+    const { raw, accepted } = await stage(backend)
+    const peer = await raw()
+    peer.socket.pause()
+    const server = await accepted()
+    const payload = pattern(3_000_000)
+    server.send(payload)
+    const closed = server.close({ timeout: 2 ** 31 - 1 })
+    // A timeout that overflows would be over by now.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(server.closed).toBe(false)
+    peer.socket.resume()
+    expect((await peer.ended()).equals(frame(payload))).toBe(true)
+    peer.socket.end()
+    await closed
+  })
+
+  it('is not claimed by an argument that is no consumer', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    for (const callback of [undefined, null, {}, 'x']) {
+      expect(() => server.onBatch(callback as never)).toThrow(
+        expect.objectContaining({ code: 'ERR_FRAME_OPTION_INVALID' }),
+      )
+    }
+    const got = frames(server, 1)
+    client.send('not lost')
+    expect(String((await got)[0])).toBe('not lost')
   })
 
   it("emits 'close' with the error it was destroyed with, and 'error' to who listens", async () => {

@@ -67,6 +67,18 @@ export function sendingContract(backend: Backend): void {
     expect([String(before), largest.length]).toEqual(['before', 100_000])
   })
 
+  it('names the connection in what it throws and fails with', async () => {
+    const { pair } = await stage(backend, { serialization: 'json', maxFrameLength: 100_000 } as never)
+    const [client, server] = await pair({ maxFrameLength: 200_000 })
+    const named = (expected: string) => expect.objectContaining({ code: expected, connectionId: server.id })
+    expect(() => server.send((() => {}) as never)).toThrow(named('ERR_FRAME_SERIALIZATION'))
+    expect(() => server.send('x'.repeat(100_001))).toThrow(named('ERR_FRAME_TOO_LARGE'))
+    server.on('frame', () => {})
+    const closed = closing(server)
+    client.send('{bad')
+    expect(await closed).toEqual(named('ERR_FRAME_SERIALIZATION'))
+  })
+
   it('refuses memory that was detached', async () => {
     const { pair } = await stage(backend)
     const [client, server] = await pair()
