@@ -305,13 +305,15 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   }
 
   /**
-   * Open connections without those that are turned away. Nobody has been told yet of those that are silent, and the
-   * listener may know of a close a turn before we do.
+   * Open connections without those that are turned away. Nobody has been told yet of those that are silent.
    * @param arriving of them that are in no list of ours yet.
    */
   #connectionCount(arriving = 0): number {
     const told = this.#served.size + arriving
-    return Math.max(this.#listening?.listener.connectionCount ?? told, told) - this.#turnedAway.size
+    const open = this.#listening?.listener.connectionCount ?? told
+    const away = this.#turnedAway.size
+    // The listener may know of the close of one of them a turn before we do.
+    return away + arriving === 0 ? open : Math.max(open, told) - away
   }
 
   // --- closing ---------------------------------------------------------------------------------------------------
