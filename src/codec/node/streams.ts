@@ -11,9 +11,6 @@ import { DecodingTransform } from './decoding-transform.js'
 import { seal } from './seal.js'
 import { passOn, type StreamFace } from './stream-face.js'
 
-/** A web stream where a Node stream has a flag, which is only ever tested for truth. */
-type Flagged<T> = T & true
-
 const DecoderBase = PlainDecoder as new (
   ...args: ConstructorParameters<typeof PlainDecoder>
 ) => PlainDecoder & StreamFace
@@ -67,12 +64,13 @@ export class FrameDecoder extends DecoderBase {
     return this.stream[Symbol.asyncIterator]()
   }
 
-  override get readable(): Flagged<ReadableStream<Buffer>> {
-    return super.readable as Flagged<ReadableStream<Buffer>>
+  /** The web stream; to a Node pipeline the flag that is only tested for truth. */
+  override get readable(): ReadableStream<Buffer> & true {
+    return super.readable as ReadableStream<Buffer> & true
   }
 
-  override get writable(): Flagged<WritableStream<Bytes>> {
-    return super.writable as Flagged<WritableStream<Bytes>>
+  override get writable(): WritableStream<Bytes> & true {
+    return super.writable as WritableStream<Bytes> & true
   }
 
   /**
@@ -125,12 +123,13 @@ export class FrameEncoder extends EncoderBase {
     return this.stream[Symbol.asyncIterator]()
   }
 
-  override get readable(): Flagged<ReadableStream<Buffer>> {
-    return super.readable as Flagged<ReadableStream<Buffer>>
+  /** The web stream; to a Node pipeline the flag that is only tested for truth. */
+  override get readable(): ReadableStream<Buffer> & true {
+    return super.readable as ReadableStream<Buffer> & true
   }
 
-  override get writable(): Flagged<WritableStream<Payload>> {
-    return super.writable as Flagged<WritableStream<Payload>>
+  override get writable(): WritableStream<Payload> & true {
+    return super.writable as WritableStream<Payload> & true
   }
 
   /**
