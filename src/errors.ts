@@ -195,3 +195,8 @@ function shortly(value: unknown): string {
       return Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
   }
 }
+
+/** About the connection and not about its next frame: frames that wait are let go of, which is what it is for. @internal */
+export function isOverrun({ code }: FrameError): boolean {
+  return code === 'ERR_FRAME_WRITE_TIMEOUT' || code === 'ERR_FRAME_MEMORY_BUDGET'
+}

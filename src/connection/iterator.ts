@@ -5,6 +5,7 @@
 import type { FrameBatch } from '../codec/batch.js'
 import type { Connection } from './connection.js'
 import type { Consumer } from './types.js'
+import type { WaitingBytes } from './waiting-bytes.js'
 
 /** Reading stops while more than this waits for the loop, and goes on when half of it is gone. */
 const MOST_FRAMES = 1024
@@ -19,8 +20,7 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   readonly #connection: Connection<In, unknown>
   #queue: In[] = []
   #first = 0
-  /** Payload bytes delivered since the queue was last empty: a bound, not a count of what is left. */
-  #bytes = 0
+  readonly #waiting: WaitingBytes
   #full = false
   #waiters: Waiter<In>[] = []
   #done = false
@@ -30,18 +30,22 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
 
   constructor(connection: Connection<In, unknown>) {
     this.#connection = connection
+    this.#waiting = connection.waitingBytes()
   }
 
   onBatch(batch: FrameBatch): void {
     for (let i = 0; i < batch.length && !this.#done; i++) {
       const payload = this.#connection.decode(batch, i)
-      this.#bytes += batch.end(i) - batch.start(i)
       const waiter = this.#waiters.shift()
-      if (waiter === undefined) this.#queue.push(payload)
-      else waiter.resolve({ value: payload, done: false })
+      if (waiter === undefined) {
+        this.#queue.push(payload)
+        this.#waiting.add(batch.end(i) - batch.start(i))
+      } else waiter.resolve({ value: payload, done: false })
     }
-    if (this.#queue.length === 0) this.#bytes = 0
-    if (this.#full || (this.#queue.length - this.#first < MOST_FRAMES && this.#bytes < MOST_BYTES)) return
+    const { count, sum } = this.#waiting
+    if (count === 0) return
+    this.#waiting.tell()
+    if (this.#full || (count < MOST_FRAMES && sum < MOST_BYTES)) return
     this.#full = true
     this.#connection.pause()
   }
@@ -73,6 +77,7 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   return(): Promise<IteratorResult<In, undefined>> {
     this.#queue = []
     this.#first = 0
+    this.#waiting.leave(0)
     this.#error = undefined
     this.#finish(undefined)
     this.#connection.destroy()
@@ -89,9 +94,9 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
     if (this.#first === this.#queue.length) {
       this.#queue.length = 0
       this.#first = 0
-      this.#bytes = 0
     }
-    if (this.#full && this.#queue.length - this.#first <= MOST_FRAMES / 2) {
+    this.#waiting.leave(this.#queue.length - this.#first)
+    if (this.#full && this.#waiting.count <= MOST_FRAMES / 2 && this.#waiting.sum <= MOST_BYTES / 2) {
       this.#full = false
       this.#connection.resume()
     }

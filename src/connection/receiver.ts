@@ -3,7 +3,7 @@
  * modes, frames that have to wait, and that nothing follows an error; it does not know how frames are sent.
  */
 import type { FrameBatch } from '../codec/batch.js'
-import { FrameError } from '../errors.js'
+import { FrameError, isOverrun } from '../errors.js'
 import type { Channel } from '../transport/contract.js'
 import { BareEmitter } from './bare-emitter.js'
 import type { Connection } from './connection.js'
@@ -11,6 +11,7 @@ import { publish } from './diagnostics.js'
 import { guard, rethrow } from './guard.js'
 import { Held } from './held.js'
 import type { ConnectionEventName, ConnectionEvents, ConnectionInit, Consumer } from './types.js'
+import { WaitingBytes } from './waiting-bytes.js'
 
 /** How long a connection that closes because of an error reads on so that the peer can read what was sent, ms. */
 const ERROR_LINGER_MS = 1000
@@ -40,11 +41,6 @@ const GONE = 512
  * high-water mark, well under the memory budget.
  */
 const CHOKE_BYTES = 64 * 1024 * 1024
-
-/** About the connection and not about its next frame: frames that wait are let go of, which is what it is for. */
-function isOverrun({ code }: FrameError): boolean {
-  return code === 'ERR_FRAME_WRITE_TIMEOUT' || code === 'ERR_FRAME_MEMORY_BUDGET'
-}
 
 type BatchCallback = (batch: FrameBatch) => void
 
@@ -152,6 +148,11 @@ export abstract class Receiver<In> extends BareEmitter {
   /** What frame `i` carries, by the connection's serialization, in memory of its own. @internal */
   decode(batch: FrameBatch, i: number): In {
     return this.init.serialization.decode(batch, i) as In
+  }
+
+  /** A queue of this connection's frames, counted against the memory budget. @internal */
+  waitingBytes(): WaitingBytes {
+    return new WaitingBytes(this.channel)
   }
 
   /**
@@ -281,12 +282,12 @@ export abstract class Receiver<In> extends BareEmitter {
   }
 
   #hold(batch: FrameBatch, from: number): void {
-    this.#holdNothing().add(batch, from)
+    this.#holdNothing().batches.add(batch, from)
   }
 
   #holdNothing(): Held {
     if (this.#held === undefined) {
-      this.#held = new Held()
+      this.#held = new Held(this.channel)
       this.channel.pause()
     }
     return this.#held
@@ -312,9 +313,10 @@ export abstract class Receiver<In> extends BareEmitter {
         if ((this.#state & (DEAF | GONE | CLOSED)) === GONE) this.#awaitConsumer(held)
         return
       }
-      held.from = this.#deliver(held.batches[0], held.from)
-      if (held.from < held.batches[0].length) continue
-      held.batches.shift()?.expire()
+      held.from = this.#deliver(held.batches.first, held.from)
+      // A consumer that ended it all has emptied the queue.
+      if (held.batches.length === 0 || held.from < held.batches.first.length) continue
+      held.batches.shift()
       held.from = 0
     }
     if ((this.#state & DEAF) !== 0) return
@@ -424,7 +426,9 @@ export abstract class Receiver<In> extends BareEmitter {
   protected silence(): void {
     this.#state |= DEAF
     // A loss that nobody but the policy knows of yet is still what closes the connection.
-    if (this.#held?.reported) this.error ??= this.#held.fault
+    const held = this.#held
+    if (held?.reported) this.error ??= held.fault
+    held?.batches.clear()
     this.#held = undefined
     if ((this.#state & (GONE | CLOSED)) === GONE) process.nextTick(() => this.#close())
   }

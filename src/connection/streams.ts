@@ -8,8 +8,11 @@ import type { FrameBatch } from '../codec/batch.js'
 import { FrameError } from '../errors.js'
 import type { Connection } from './connection.js'
 
-/** Frames that wait in a stream before reading stops. */
+/** Frames that wait in a stream before reading stops, and bytes of payload: the one or the other. */
 const HIGH_WATER_MARK = 64
+const MOST_BYTES = 256 * 1024
+/** What a frame counts besides its payload where bytes alone are counted. */
+const FRAME_COST = MOST_BYTES / 1024
 
 export interface WebStreams<In, Out> {
   /**
@@ -60,6 +63,8 @@ class Room {
 
 /** A Duplex that fails behind what it holds: `destroy` alone would throw frames away that came before the error. */
 class FrameDuplex extends Duplex {
+  /** Called when the reader has taken something. */
+  onTaken: () => void = () => {}
   #failure: Error | undefined
 
   /** Destroys the stream with `error` once everything in front of it was read. */
@@ -70,6 +75,7 @@ class FrameDuplex extends Duplex {
 
   override read(size?: number): unknown {
     const chunk = super.read(size)
+    if (chunk !== null) this.onTaken()
     const failure = this.#failure
     // In a tick of its own: the reader has the last frame first.
     if (failure !== undefined && this.readableLength === 0) process.nextTick(() => this.destroy(failure))
@@ -80,6 +86,7 @@ class FrameDuplex extends Duplex {
 /** @internal */
 export function toDuplex(connection: AnyConnection): Duplex {
   let ended = false
+  const waiting = connection.waitingBytes()
   // First of all: a connection that has a consumer is left as it is.
   connection.consume({
     onBatch(batch: FrameBatch) {
@@ -88,8 +95,11 @@ export function toDuplex(connection: AnyConnection): Duplex {
         const payload = connection.decode(batch, i)
         if (payload === null || payload === undefined) throw uncarried(payload)
         room = duplex.push(payload) && room
+        // Where somebody reads already it is not queued.
+        if (duplex.readableLength > waiting.count) waiting.add(batch.end(i) - batch.start(i))
       }
-      if (!room) connection.pause()
+      waiting.tell()
+      if (!room || waiting.sum >= MOST_BYTES) connection.pause()
     },
     onEnd() {
       ended = true
@@ -106,7 +116,9 @@ export function toDuplex(connection: AnyConnection): Duplex {
     objectMode: true,
     highWaterMark: HIGH_WATER_MARK,
     allowHalfOpen: false,
-    read: () => void connection.resume(),
+    read: () => {
+      if (waiting.sum < MOST_BYTES) connection.resume()
+    },
     write: (payload, _encoding, done) => room.send(payload, done),
     final: (done) => {
       connection.end()
@@ -119,6 +131,11 @@ export function toDuplex(connection: AnyConnection): Duplex {
       else connection.destroy(error ?? undefined)
     },
   })
+  duplex.onTaken = () => {
+    const before = waiting.sum
+    waiting.leave(duplex.readableLength)
+    if (before >= MOST_BYTES && waiting.sum < MOST_BYTES) connection.resume()
+  }
   return duplex
 }
 
@@ -131,14 +148,26 @@ function uncarried(value: null | undefined): FrameError {
 export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, Out> {
   let open = true
   let failure: Error | undefined
+  let kept = 0
+  let size = 0
   let controller!: ReadableStreamDefaultController<In>
   /** `error` drops what is queued, so it has to wait until everything was read. */
   const failAfterReading = () => {
-    if (failure !== undefined && controller.desiredSize === HIGH_WATER_MARK) controller.error(failure)
+    if (failure !== undefined && controller.desiredSize === MOST_BYTES) controller.error(failure)
+  }
+  const count = () => {
+    const waiting = MOST_BYTES - (controller.desiredSize ?? MOST_BYTES)
+    if (waiting !== kept) connection.channel.keep(waiting - kept)
+    kept = waiting
   }
   connection.consume({
     onBatch(batch) {
-      for (let i = 0; i < batch.length && open; i++) controller.enqueue(connection.decode(batch, i))
+      for (let i = 0; i < batch.length && open; i++) {
+        const payload = connection.decode(batch, i)
+        size = batch.end(i) - batch.start(i) + FRAME_COST
+        controller.enqueue(payload)
+      }
+      count()
       if (open && (controller.desiredSize ?? 0) <= 0) connection.pause()
     },
     onEnd() {
@@ -159,6 +188,7 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
         controller = given as ReadableStreamDefaultController<In>
       },
       pull: () => {
+        count()
         connection.resume()
         failAfterReading()
       },
@@ -167,7 +197,7 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
         connection.destroy()
       },
     },
-    { highWaterMark: HIGH_WATER_MARK },
+    { highWaterMark: MOST_BYTES, size: () => size },
   )
   const writable = new WritableStream<Out>({
     write: (payload) =>

@@ -3,7 +3,8 @@
  * at work, or the peer does not read its replies, no further request is read. Knows requests, not bytes.
  */
 import type { FrameBatch } from '../codec/batch.js'
-import type { FrameError } from '../errors.js'
+import { BatchQueue } from '../connection/batch-queue.js'
+import { type FrameError, isOverrun } from '../errors.js'
 import { ReplyQueue } from './reply-queue.js'
 import { ERROR_LINGER, isThenable, LINGER, Session } from './session.js'
 
@@ -22,8 +23,8 @@ class LastWord {
 export class StreamSession extends Session {
   /** Made with the first handler that does not answer at once. */
   #replies: ReplyQueue<unknown> | undefined = undefined
-  /** Requests that were read and have to wait, oldest first, each batch in memory of its own. */
-  #waiting: FrameBatch[] = []
+  /** Requests that were read and have to wait. */
+  #waiting: BatchQueue | undefined = undefined
   #nextWaiting = 0
   /** `send` has said that enough is queued. */
   #full = false
@@ -42,14 +43,19 @@ export class StreamSession extends Session {
   }
 
   #take(batch: FrameBatch): void {
-    if (this.#waiting.length > 0) {
-      this.#waiting.push(batch.detach())
+    if (this.#hasWaiting) {
+      this.#waiting?.add(batch, 0)
       return
     }
     const answered = this.#answerAll(batch, 0)
     if (answered === batch.length || this.#done) return
-    this.#waiting.push(batch.detach(answered))
+    this.#waiting ??= new BatchQueue(this.channel)
+    this.#waiting.add(batch, answered)
     this.#pause()
+  }
+
+  get #hasWaiting(): boolean {
+    return this.#waiting !== undefined && this.#waiting.length > 0
   }
 
   override ended(): boolean {
@@ -63,7 +69,8 @@ export class StreamSession extends Session {
     if (lost) {
       this.#stop()
     } else {
-      // What came whole before the fault is still answered.
+      // What came whole before the fault is still answered, unless it is what there is no memory for.
+      if (isOverrun(error)) this.#waiting?.clear()
       this.#fault = error
       this.#ending = true
       this.#settle()
@@ -103,7 +110,7 @@ export class StreamSession extends Session {
       try {
         payload = this.decode(batch, i)
       } catch (error) {
-        this.#waiting = []
+        this.#waiting?.clear()
         this.fail(error as FrameError)
         return batch.length
       }
@@ -178,11 +185,12 @@ export class StreamSession extends Session {
 
   /** Goes on where something that was waited for has happened. */
   #settle(): void {
-    while (this.#waiting.length > 0 && !this.#done) {
-      const batch = this.#waiting[0]
+    const waiting = this.#waiting
+    while (waiting !== undefined && waiting.length > 0 && !this.#done) {
+      const batch = waiting.first
       this.#nextWaiting = this.#answerAll(batch, this.#nextWaiting)
       if (this.#nextWaiting < batch.length) return
-      this.#waiting.shift()
+      waiting.shift()
       this.#nextWaiting = 0
     }
     if (this.#done) return
@@ -212,7 +220,7 @@ export class StreamSession extends Session {
   #stop(): void {
     if (this.#done) return
     this.#done = true
-    this.#waiting = []
+    this.#waiting?.clear()
     if (this.#replies !== undefined) {
       this.host.totals.pendingRequests -= this.#replies.outstanding
       this.#replies.clear()

@@ -110,8 +110,8 @@ export interface Channel {
   /** Forwards frame `i` of a borrowed batch, as `send(batch.view(i))` would, without a view; runs are one copy. */
   sendFrom(batch: FrameBatch, i: number): boolean
   /**
-   * The owner keeps `bytes` more of what was delivered here (fewer when negative), counted against the memory budget also
-   * after the close. Whoever brings it over the limit gets the fault.
+   * The owner keeps `bytes` more of what was delivered here (fewer when negative): counted against the memory budget until
+   * the channel is closed. Whoever brings it over the limit gets the fault.
    */
   keep(bytes: number): void
   /** Calls `channelWritten` once `writtenBytes >= mark`. One mark at a time, a later call replaces it; 0 takes it back. */

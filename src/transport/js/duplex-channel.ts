@@ -183,14 +183,14 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   }
 
   keep(bytes: number): void {
+    if (this.#closed) return
     this.#kept += bytes
     this.#chargeInput()
   }
 
   /** Counts what is held against the budget. True: this channel brings it over the limit, and has to go. */
   #charge(): boolean {
-    const ours = this.#closed ? 0 : this.queuedBytes + (this.#input?.reserved ?? 0)
-    const held = ours + this.#kept
+    const held = this.#closed ? 0 : this.queuedBytes + (this.#input?.reserved ?? 0) + this.#kept
     const more = held - this.#charged
     if (more === 0) return false
     this.#charged = held

@@ -22,8 +22,6 @@ import type { NativeHub } from './hub.js'
 /** From here on a payload goes out as a piece of its own, without a copy. */
 const LARGE = 16 * 1024
 
-const NO_SLOT = 2 ** 32 - 1
-
 const STATE_END = 2
 const STATE_FAULT = 4
 const STATE_WRITTEN = 8
@@ -72,6 +70,8 @@ interface Rest {
   wantsDrain?: boolean
   /** `close` was called: what the peer still says is nobody's. */
   closing?: boolean
+  /** Bytes that count against the budget because our owner keeps them. */
+  kept?: number
   mark?: number
   peer?: PeerCredentials | null
   address?: NativeAddress | null
@@ -246,9 +246,11 @@ export class NativeChannel implements Channel {
   }
 
   keep(bytes: number): void {
+    if (this.closed) return
     const { hub, configId } = this.traits
-    // The slot may be another connection's by now: then there is nobody to refuse.
-    hub.binding.keep(configId, this.closed ? NO_SLOT : this.slot, bytes)
+    const rest = this.more()
+    rest.kept = (rest.kept ?? 0) + bytes
+    hub.binding.keep(configId, this.slot, bytes)
   }
 
   notifyWritten(mark: number): void {
@@ -426,6 +428,7 @@ export class NativeChannel implements Channel {
   private settleCounts(): void {
     const { hub } = this.traits
     const rest = this.more()
+    if (rest.kept !== undefined) hub.binding.keep(this.traits.configId, this.slot, -rest.kept)
     rest.final = { written: hub.written[this.slot], received: hub.received[this.slot] }
     rest.released?.()
   }

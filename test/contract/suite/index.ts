@@ -1,6 +1,7 @@
 /** The whole contract, for one backend. */
 import { describe } from 'vitest'
 import { borrowingContract } from './borrowing.js'
+import { budgetContract } from './budget.js'
 import { clientContract } from './client.js'
 import { deliveryContract } from './delivery.js'
 import { endingsContract } from './endings.js'
@@ -23,6 +24,7 @@ export function connectionContract(backend: Backend): void {
   describe('endings', () => endingsContract(backend))
   describe('waiting frames', () => waitingContract(backend))
   describe('streams', () => streamContract(backend))
+  describe('memory budget', () => budgetContract(backend))
   describe('limits', () => limitsContract(backend))
   describe('server', () => serverContract(backend))
   describe('exchange', () => exchangeContract(backend))

@@ -1,0 +1,91 @@
+/** Whole frames that wait above the transport count against `memoryBudget`, whoever keeps them waiting, and only while they do. */
+import type { Connection } from 'framewire'
+import { describe, expect, it } from 'vitest'
+import { type Backend, closing, frame, pattern, stage } from './harness.js'
+import { type Bytes, deferred, emitted, service } from './service.js'
+
+type Waits = (connection: Connection<Buffer, Bytes>) => void
+
+const BUDGET = 1024 * 1024
+const PAYLOAD = pattern(200_000)
+/** Frames of that size that fit. */
+const FITS = Math.floor(BUDGET / PAYLOAD.length)
+
+const waiting: Record<string, Waits> = {
+  'no consumer': () => {},
+  'a loop that does not go on': (connection) => void connection[Symbol.asyncIterator](),
+  'a Duplex nobody reads': (connection) => void connection.toDuplex().on('error', () => {}),
+  'a web stream nobody reads': (connection) => void connection.toWeb(),
+}
+
+export function budgetContract(backend: Backend): void {
+  it.each(Object.entries(waiting))('%s: the newest goes when there is no more room', async (_who, wait) => {
+    const { server, raw, accepted } = await stage(backend, { memoryBudget: BUDGET })
+    const held: Connection<Buffer, Bytes>[] = []
+    for (let i = 0; i < FITS; i++) {
+      const [connection, peer] = await Promise.all([accepted(), raw()])
+      wait(connection)
+      await peer.write(frame(PAYLOAD))
+      while (connection.stats().framesReceived === 0) await new Promise(setImmediate)
+      held.push(connection)
+    }
+    expect(server.stats().heldBytes).toBeGreaterThanOrEqual(FITS * PAYLOAD.length)
+    const [newest, peer] = await Promise.all([accepted(), raw()])
+    wait(newest)
+    const closed = closing(newest)
+    await peer.write(frame(PAYLOAD)).catch(() => {})
+    expect(await closed).toMatchObject({ code: 'ERR_FRAME_MEMORY_BUDGET' })
+    expect(held.every((connection) => !connection.closed)).toBe(true)
+    expect(server.stats().heldBytes).toBeLessThanOrEqual(BUDGET)
+    for (const connection of held) connection.destroy()
+    while (server.stats().connections > 0) await new Promise(setImmediate)
+    expect(server.stats().heldBytes).toBe(0)
+  })
+
+  it('requests that wait for their turn count until they have had it', async () => {
+    const asked = deferred()
+    const gate = deferred<string>()
+    const { server, raw } = await service(backend, {
+      memoryBudget: BUDGET,
+      maxPendingRequests: 1,
+      onRequest: (payload) => {
+        if (payload.length > 10) return `${payload.length}`
+        asked.resolve()
+        return gate.promise
+      },
+    })
+    const peer = await raw()
+    await peer.write(Buffer.concat([frame('first'), frame(PAYLOAD)]))
+    await asked.promise
+    while (server.stats().heldBytes < PAYLOAD.length) await new Promise(setImmediate)
+    gate.resolve('first')
+    const replied = emitted(peer.socket, 'data')
+    await replied
+    while (peer.received.length < frame('first').length + frame('200000').length)
+      await emitted(peer.socket, 'data')
+    expect(server.stats().heldBytes).toBe(0)
+  })
+
+  describe('streams stop reading by bytes', () => {
+    it.each([
+      ['toDuplex', (connection: Connection<Buffer, Bytes>) => connection.toDuplex()],
+      ['toWeb', (connection: Connection<Buffer, Bytes>) => connection.toWeb().readable],
+    ])('%s', async (_name, open) => {
+      const { server, raw, accepted } = await stage(backend)
+      const [connection, peer] = await Promise.all([accepted(), raw()])
+      const source = open(connection)
+      const count = 60
+      for (let i = 0; i < count; i++) peer.socket.write(frame(PAYLOAD))
+      // Long before 64 frames, or they would all be read.
+      while (connection.stats().framesReceived < 2) await new Promise(setImmediate)
+      for (let i = 0; i < 50; i++) await new Promise(setImmediate)
+      expect(connection.stats().framesReceived).toBeLessThan(count / 2)
+      expect(server.stats().heldBytes).toBeGreaterThan(PAYLOAD.length)
+      let got = 0
+      for await (const payload of source as AsyncIterable<Buffer>) {
+        expect(payload.equals(PAYLOAD)).toBe(true)
+        if (++got === count) break
+      }
+    })
+  })
+}
