@@ -51,6 +51,10 @@ describe('framewire send', () => {
       stdout: '00ff10\n',
     })
     expect(await run([...to, '--as', 'json', '{ "a" : 1 }'])).toMatchObject({ stdout: '{"a":1}\n' })
+    const exact = '{"id":9007199254740993,"x":1.0,"a b":" \\" c"}'
+    expect(await run([...to, '--as', 'json', exact.replaceAll(':', ' : ')])).toMatchObject({
+      stdout: `${exact}\n`,
+    })
     expect(await run([...to, '--as', 'json', '{'])).toMatchObject({ code: 2 })
   })
 

@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { createServer as createNetServer, connect as netConnect, type Server, type Socket } from 'node:net'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { connect, createServer, encodeFrame, request } from 'framewire'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { framewire, temporaryFolder } from './harness.js'
+import { netFillsNames } from '../contract/suite/abstract-names.js'
+import { framewire, run, temporaryFolder } from './harness.js'
 
 async function tapped(extra: readonly string[] = []) {
   const folder = temporaryFolder()
@@ -48,6 +49,22 @@ describe('framewire tap', () => {
     tap.child.kill('SIGTERM')
     expect(await tap.done).toMatchObject({ code: 0 })
     expect(existsSync(listen)).toBe(false)
+  })
+
+  test.runIf(process.platform === 'linux')('abstract names are those others use, at both ends', async () => {
+    const name = basename(temporaryFolder())
+    const ends = ['--listen', `@${name}-tap`, '--to', `@${name}`]
+    if (await netFillsNames()) {
+      const stderr = expect.stringContaining('ERR_FRAME_BACKEND_UNSUPPORTED')
+      expect(await run(['tap', ...ends])).toMatchObject({ code: 3, stderr })
+      return
+    }
+    const server = createServer({ onRequest: (payload) => `re: ${payload}` })
+    await server.listen(`\0${name}`)
+    onTestFinished(() => server.close({ timeout: 0 }))
+    const tap = framewire(['tap', ...ends])
+    await tap.seen(/listening on/)
+    expect(String(await request({ path: `\0${name}-tap` }, 'hello'))).toBe('re: hello')
   })
 
   test('--json gives a line for each frame, large ones cut', async () => {

@@ -49,6 +49,16 @@ describe('framewire', () => {
     ['a word that is no choice', ['send', '--port', '1', '--as', 'morse', 'a'], 'Expected one of'],
     ['serve without a handler', ['serve', '--port', '0'], 'HANDLER'],
     ['serve without a place to listen', ['serve', 'handler.mjs'], 'where to listen'],
+    [
+      'a time no timer takes',
+      ['serve', 'handler.mjs', '--port', '0', '--drain-timeout', '600h'],
+      '--drain-timeout is at most',
+    ],
+    [
+      'a load test without replies',
+      ['send', '--port', '1', '--repeat', '3', '--no-reply', 'a'],
+      '--repeat excludes',
+    ],
     ['tap with one end', ['tap', '--listen', '1'], '--listen and --to'],
   ])('refuses %s, and exits 2', async (_, args, text) => {
     const { code, stdout, stderr } = await run(args)

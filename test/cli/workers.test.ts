@@ -1,10 +1,10 @@
 // `framewire serve --workers`: processes that die and are replaced while clients count their replies.
-import { existsSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { backendInfo, createClient, request } from 'framewire'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { boundNames, netFillsNames } from '../contract/suite/abstract-names.js'
-import { echoHandler, file, framewire, type Process, run, temporaryFolder } from './harness.js'
+import { echoHandler, file, framewire, MAIN, type Process, run, temporaryFolder } from './harness.js'
 
 async function workers(count: number, flags: readonly string[] = [], handler = echoHandler) {
   const folder = temporaryFolder()
@@ -165,6 +165,33 @@ describe('framewire serve --workers', () => {
     file(folder, 'gate', '')
     expect(String(await slow)).toBe('answered')
     expect(await process.done).toMatchObject({ code: 0 })
+  })
+
+  test.each([1, 2])(
+    'a descriptor that is no socket is refused before anything is started: %i',
+    async (count) => {
+      const folder = temporaryFolder()
+      const args = (fd: number) => [
+        'serve',
+        echoHandler(folder),
+        '--fd',
+        String(fd),
+        '--workers',
+        String(count),
+      ]
+      expect(await run(args(99))).toMatchObject({ code: 3, stderr: expect.stringContaining('listen EBADF') })
+      const stdin = openSync(MAIN, 'r')
+      onTestFinished(() => closeSync(stdin))
+      const notOne = await run(args(0), '', { stdio: [stdin, 'pipe', 'pipe'] })
+      expect(notOne).toMatchObject({ code: 3, stderr: expect.stringContaining('listen ENOTSOCK') })
+    },
+  )
+
+  test('the longest time for draining that a timer takes kills nobody', async () => {
+    const { process, path } = await workers(2, ['--drain-timeout', `${2 ** 31 - 1}`])
+    expect(String(await request({ path }, 'x'))).toMatch(/x$/)
+    await terminate(process)
+    expect(process.stderr).not.toMatch(/SIGKILL|Warning/)
   })
 
   test('kill -9 of workers loses no reply but those in the killed worker, and those are reported', async () => {

@@ -101,6 +101,7 @@ export default command({
     if (args.lines === true && (repeat !== undefined || !args.reply)) {
       throw new UsageError('--lines excludes --repeat and --no-reply')
     }
+    if (repeat !== undefined && !args.reply) throw new UsageError('--repeat excludes --no-reply')
     if (repeat !== undefined) {
       return measure({ ...job, repeat, concurrency: concurrency ?? 1, connections: connections ?? 1, once })
     }
@@ -147,7 +148,8 @@ async function sendAndClose(job: Job): Promise<number> {
       serialization: 'buffer',
     })
     await connection.sendAsync(payload)
-    await connection.close({ timeout: job.timeout })
+    // 0: no limit of the command's own.
+    await connection.close(job.timeout === 0 ? {} : { timeout: job.timeout })
     if (job.json) job.terminal.json({ ok: true, written: payload.length })
     return EXIT.OK
   } catch (error) {

@@ -19,6 +19,7 @@ import {
   targetOf,
 } from '../flags.js'
 import { inheritedSocket } from './activation.js'
+import { checkSocket } from './descriptor.js'
 import { Log } from './log.js'
 import { parseOwner } from './owner.js'
 import type { FlagOptions, ServePlan } from './plan.js'
@@ -163,6 +164,7 @@ function socketTarget(args: {
   const inherited = fd ?? inheritedSocket()
   if (inherited === undefined)
     throw new UsageError('where to listen: --path, --port, --fd, or a socket unit of systemd')
+  checkSocket(inherited)
   return { fd: inherited }
 }
 

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { UsageError } from '../exit.js'
+import { MAX_MS } from '../flags.js'
 import type { FromWorker, ProcessStats, ServePlan, ToWorker } from './plan.js'
 
 /** Where a child finds the listening socket: behind stdin, stdout, stderr and the channel to its supervisor. */
@@ -64,7 +65,8 @@ export class WorkerProcess {
   async drain(): Promise<void> {
     this.#draining = true
     this.#tell({ kind: 'drain' })
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), this.#plan.drainTimeout + KILL_GRACE_MS)
+    const patience = Math.min(this.#plan.drainTimeout + KILL_GRACE_MS, MAX_MS)
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), patience)
     await this.exited
     clearTimeout(timer)
   }
