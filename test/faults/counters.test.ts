@@ -1,5 +1,4 @@
 /** What the addon keeps alive is counted, and is nothing once everything is closed and collected. */
-import { createRequire } from 'node:module'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
@@ -18,9 +17,18 @@ interface Counters {
 
 const ZERO: Counters = { connections: 0, largeBytes: 0, largeBlocks: 0, heldPayloads: 0, configs: 0 }
 
+/** What was loaded here. Each load has counters of its own, and those of the package that is tested are wanted. */
+const loaded: { exports: { counters?(): Counters } }[] = []
+const { dlopen } = process
+process.dlopen = (module, ...rest) => {
+  loaded.push(module as (typeof loaded)[number])
+  dlopen.call(process, module, ...rest)
+}
+
 function counters(): Counters {
-  const { loadBinary } = createRequire(import.meta.url)('../../dist/cjs/transport/native/binary.cjs')
-  return loadBinary().binding.counters()
+  const found = loaded.map(({ exports }) => exports).filter(({ counters }) => counters !== undefined)
+  expect(found).toHaveLength(1)
+  return found[0].counters!()
 }
 
 function collectGarbage(): void {
