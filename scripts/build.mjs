@@ -1,4 +1,5 @@
-// Compiles src/ twice, to dist/esm and dist/cjs, each with its types.
+// Compiles src/ twice, to dist/esm and dist/cjs, each with its types. Comments stay in the types, where editors show them, and
+// in the sources; the code that is installed goes without.
 import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -9,6 +10,8 @@ const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 
 rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true })
 for (const project of ['tsconfig.json', 'tsconfig.cjs.json']) {
-  execFileSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' })
+  for (const kind of [['--emitDeclarationOnly'], ['--declaration', 'false', '--removeComments']]) {
+    execFileSync(process.execPath, [tsc, '-p', project, ...kind], { cwd: root, stdio: 'inherit' })
+  }
 }
 writeFileSync(new URL('../dist/cjs/package.json', import.meta.url), '{ "type": "commonjs" }\n')

@@ -185,7 +185,9 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   keep(bytes: number): void {
     if (this.#closed) return
     this.#kept += bytes
-    this.#chargeInput()
+    // What was queued in this turn is counted only now, and may be what it is.
+    if (this.queuedBytes > this.#kept) this.chargeQueue()
+    else this.#chargeInput()
   }
 
   /** Counts what is held against the budget. True: this channel brings it over the limit, and has to go. */
