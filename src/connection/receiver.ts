@@ -42,6 +42,9 @@ const GONE = 512
  */
 const CHOKE_BYTES = 64 * 1024 * 1024
 
+/** Payloads that are copied before the first of them is handed on. */
+const COPY_RUN = 128
+
 type BatchCallback = (batch: FrameBatch) => void
 
 /**
@@ -258,17 +261,27 @@ export abstract class Receiver<In> extends BareEmitter {
   }
 
   #emitFrames(batch: FrameBatch, from: number): number {
-    // Payloads of a whole batch are copied together, which is cheaper than one by one.
-    const copies = from === 0 && this.init.serialization.kind === 'buffer' ? batch.copyAll() : undefined
+    // Neighbours are copied together, which is cheaper than one by one.
+    const isBuffer = this.init.serialization.kind === 'buffer'
+    let copies: Buffer[] = []
+    let first = from
     const { length } = batch
     for (let i = from; i < length; i++) {
       if ((this.#state & (PAUSED | DEAF)) !== 0) return i
       let payload: unknown
-      try {
-        payload = copies === undefined ? this.decode(batch, i) : copies[i]
-      } catch (error) {
-        this.fail(error as FrameError)
-        return length
+      if (isBuffer) {
+        if (i === first + copies.length) {
+          first = i
+          copies = batch.copyRun(i, Math.min(i + COPY_RUN, length))
+        }
+        payload = copies[i - first]
+      } else {
+        try {
+          payload = this.decode(batch, i)
+        } catch (error) {
+          this.fail(error as FrameError)
+          return length
+        }
       }
       try {
         const listener = this.onlyListener('frame')
