@@ -13,7 +13,7 @@ import { getSystemErrorName } from 'node:util'
 import { SocketPath, type SocketPathOptions } from '../../server/unix-path.js'
 import { type BackendName, chooseTransport } from '../../transport/choose.js'
 import type { Address } from '../../transport/contract.js'
-import { refusePaddedName } from '../../transport/js/abstract-name.js'
+import { AbstractNames } from '../../transport/js/abstract-name.js'
 import { checkPathLength, isNamespaceName } from '../../transport/unix-address.js'
 
 /** Until the workers listen, each with the backlog that was asked for. */
@@ -114,7 +114,7 @@ async function bindName(name: string, backend: BackendName | undefined): Promise
     const fd = transport.holdPath(name, FIRST_BACKLOG)
     return { fd, close: () => closeSync(fd) }
   }
-  await refusePaddedName(name)
+  await new AbstractNames().refusePadded(name)
   return createHandle(name, -1, -1)
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { resolveFormat } from '../../format.js'
 import { SocketPath } from '../../server/unix-path.js'
-import { refusePaddedName } from '../../transport/js/abstract-name.js'
+import { AbstractNames } from '../../transport/js/abstract-name.js'
 import { isNamespaceName } from '../../transport/unix-address.js'
 import { command } from '../command.js'
 import { describeError, EXIT, UsageError } from '../exit.js'
@@ -57,7 +57,8 @@ export default command({
     const format = resolveFormat(parseFormat(args.format))
     const bytes = parseBytes('bytes', args.bytes) ?? 128
     const show = new Show(terminal, { shape: args.show as Shape, bytes, json: args.json === true })
-    for (const end of [from, to]) if ('path' in end) await refusePaddedName(end.path)
+    const names = new AbstractNames()
+    for (const end of [from, to]) if ('path' in end) await names.refusePadded(end.path)
     let connections = 0
     const proxy = new StreamProxy(to, () => {
       connections++

@@ -7,20 +7,23 @@ import { randomUUID } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 import { FrameError } from '../../errors.js'
 
-let padding: Promise<boolean> | undefined
+/** Remembers what this runtime does, which costs two sockets to find out. */
+export class AbstractNames {
+  #padded: Promise<boolean> | undefined
 
-/**
- * Refuses an abstract name where this runtime would use another one. Anything else passes.
- * @throws {FrameError} `ERR_FRAME_BACKEND_UNSUPPORTED`
- */
-export async function refusePaddedName(path: string): Promise<void> {
-  if (process.platform !== 'linux' || !path.startsWith('\0')) return
-  padding ??= isPadded()
-  if (!(await padding)) return
-  throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
-    message:
-      'This Node.js fills abstract socket names up with NULs, and no other program would find the socket: take the native backend, Node.js 22 or newer, or a path',
-  })
+  /**
+   * Refuses an abstract name where this runtime would use another one. Anything else passes.
+   * @throws {FrameError} `ERR_FRAME_BACKEND_UNSUPPORTED`
+   */
+  async refusePadded(path: string): Promise<void> {
+    if (process.platform !== 'linux' || !path.startsWith('\0')) return
+    this.#padded ??= isPadded()
+    if (!(await this.#padded)) return
+    throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
+      message:
+        'This Node.js fills abstract socket names up with NULs, and no other program would find the socket: take the native backend, Node.js 22 or newer, or a path',
+    })
+  }
 }
 
 /**

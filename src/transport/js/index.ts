@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { Socket as NetSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { BudgetConfig, Channel, ChannelConfig, Transport } from '../contract.js'
-import { refusePaddedName } from './abstract-name.js'
+import { AbstractNames } from './abstract-name.js'
 import { connect } from './connector.js'
 import { DuplexChannel } from './duplex-channel.js'
 import { Hub } from './hub.js'
@@ -21,14 +21,15 @@ export interface JsTransport extends Transport {
 /** @param outSlabBytes size of the memory that sends of a turn are put together in, made at the first send. */
 export function createJsTransport(outSlabBytes?: number): JsTransport {
   const hub = new Hub(outSlabBytes)
+  const names = new AbstractNames()
   return {
     name: 'js',
     async listen(target, config, events) {
-      if (target.kind === 'path') await refusePaddedName(target.path)
+      if (target.kind === 'path') await names.refusePadded(target.path)
       return listen(hub, target, config, events)
     },
     async connect(target, config, signal) {
-      if (target.kind === 'path') await refusePaddedName(target.path)
+      if (target.kind === 'path') await names.refusePadded(target.path)
       return connect(hub, target, config, signal)
     },
     wrap: (stream, config) =>
