@@ -153,9 +153,9 @@ export class Reassembly {
     return this.error
   }
 
-  /** Bytes of the unfinished frame on the wire; 0: its header is not whole. */
-  get pending(): number {
-    return this.frameLength
+  /** Bytes of the unfinished frame, or of the one before it if that was larger and came in pieces. */
+  get largest(): number {
+    return Math.max(this.frameLength, this.lastLarge)
   }
 
   /** Chunks pushed from now on are written to again. */

@@ -14,7 +14,7 @@ const FULL_CHUNK = 64 * 1024
  * Frames of at least this size are put together from chunks of their own: with nothing else allocated between them, memory
  * for such frames goes back to the system and comes from it again.
  */
-const VERY_LARGE = 512 * 1024
+const LARGE = 128 * 1024
 /**
  * How long one socket keeps the others waiting, ms. libuv reads a socket that always has more 32 times in a row, and in as much
  * there are half a million empty frames.
@@ -39,7 +39,7 @@ export class NetChannel extends DuplexChannel {
 
   #readInBulk(): void {
     const { hub, input, stream } = this
-    if (input === undefined || input.pending >= VERY_LARGE || stream.destroyed) return
+    if (input === undefined || input.largest >= LARGE || stream.destroyed) return
     const slab = hub.readSlab()
     // Once it has failed it is not tried again.
     this.#isBulk = true
