@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises'
 import { encodeFrame } from 'framewire/codec'
 import { describe, expect, it } from 'vitest'
 import { FrameDecoder, FrameEncoder } from '../../dist/esm/codec/node/index.js'
+import { collect } from '../contract/suite/harness.js'
 
 const words = ['one', '', 'three', 'x'.repeat(70_000), 'é']
 const wire = Buffer.concat(words.map((word) => encodeFrame(word)))
@@ -20,26 +21,12 @@ const tails: readonly (readonly [name: string, code: string, tail: Buffer])[] = 
 const numbers = Array.from({ length: 40 }, (_, i) => String(i))
 const numbersWire = Buffer.concat(numbers.map((text) => encodeFrame(text)))
 
-/** What a consumer that is slower than the source gets, and how it ends. */
-async function slowly(source: AsyncIterable<unknown>): Promise<[got: string[], code: unknown]> {
-  const got: string[] = []
-  try {
-    for await (const payload of source) {
-      got.push(String(payload))
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  } catch (error) {
-    return [got, (error as { code?: string }).code]
-  }
-  return [got, undefined]
-}
-
 describe.each(tails)('in front of %s', (_name, code, tail) => {
   const bytes = Buffer.concat([numbersWire, tail])
 
   it('every payload comes out of a Node Transform', async () => {
     const decode = Readable.from([bytes]).pipe(new FrameDecoder().toTransform())
-    expect(await slowly(decode)).toEqual([numbers, code])
+    expect(await collect(decode)).toEqual([numbers, code])
   })
 
   it('every payload is an event, in whatever mode it is read', async () => {
@@ -65,7 +52,7 @@ describe.each(tails)('in front of %s', (_name, code, tail) => {
         controller.close()
       },
     })
-    expect(await slowly(source.pipeThrough(new FrameDecoder()))).toEqual([numbers, code])
+    expect(await collect(source.pipeThrough(new FrameDecoder()))).toEqual([numbers, code])
   })
 })
 
@@ -156,11 +143,11 @@ describe('the object itself as a Node stream', () => {
   it('is piped to and from', async () => {
     const decoder = new FrameDecoder()
     expect(Readable.from(pieces(wire, 1000)).pipe(decoder)).toBe(decoder)
-    expect(await slowly(decoder)).toEqual([words, undefined])
+    expect(await collect(decoder)).toEqual([words, undefined])
 
     const frames = Readable.from(words).pipe(new FrameEncoder())
     const through = frames.pipe(new PassThrough()).pipe(new FrameDecoder())
-    expect(await slowly(through)).toEqual([words, undefined])
+    expect(await collect(through)).toEqual([words, undefined])
   })
 
   it('stands anywhere in a pipeline', async () => {

@@ -1,7 +1,7 @@
 /** Whole frames that wait above the transport count against `memoryBudget`, whoever keeps them waiting, and only while they do. */
 import type { Connection } from 'framewire'
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, frame, pattern, stage } from './harness.js'
+import { type Backend, closing, frame, pattern, stage, until } from './harness.js'
 import { type Bytes, deferred, emitted, service } from './service.js'
 
 type Waits = (connection: Connection<Buffer, Bytes>) => void
@@ -26,7 +26,7 @@ export function budgetContract(backend: Backend): void {
       const [connection, peer] = await Promise.all([accepted(), raw()])
       wait(connection)
       await peer.write(frame(PAYLOAD))
-      while (connection.stats().framesReceived === 0) await new Promise(setImmediate)
+      await until(() => connection.stats().framesReceived > 0)
       held.push(connection)
     }
     expect(server.stats().heldBytes).toBeGreaterThanOrEqual(FITS * PAYLOAD.length)
@@ -38,7 +38,7 @@ export function budgetContract(backend: Backend): void {
     expect(held.every((connection) => !connection.closed)).toBe(true)
     expect(server.stats().heldBytes).toBeLessThanOrEqual(BUDGET)
     for (const connection of held) connection.destroy()
-    while (server.stats().connections > 0) await new Promise(setImmediate)
+    await until(() => server.stats().connections === 0)
     expect(server.stats().heldBytes).toBe(0)
   })
 
@@ -57,7 +57,7 @@ export function budgetContract(backend: Backend): void {
     const peer = await raw()
     await peer.write(Buffer.concat([frame('first'), frame(PAYLOAD)]))
     await asked.promise
-    while (server.stats().heldBytes < PAYLOAD.length) await new Promise(setImmediate)
+    await until(() => server.stats().heldBytes >= PAYLOAD.length)
     gate.resolve('first')
     const replied = emitted(peer.socket, 'data')
     await replied
@@ -77,7 +77,7 @@ export function budgetContract(backend: Backend): void {
       const count = 60
       for (let i = 0; i < count; i++) peer.socket.write(frame(PAYLOAD))
       // Long before 64 frames, or they would all be read.
-      while (connection.stats().framesReceived < 2) await new Promise(setImmediate)
+      await until(() => connection.stats().framesReceived >= 2)
       for (let i = 0; i < 50; i++) await new Promise(setImmediate)
       expect(connection.stats().framesReceived).toBeLessThan(count / 2)
       expect(server.stats().heldBytes).toBeGreaterThan(PAYLOAD.length)

@@ -184,6 +184,20 @@ export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
 }
 
+/** What a consumer that is slower than the source gets, and the code it ends with. */
+export async function collect(source: AsyncIterable<unknown>): Promise<[got: string[], code: unknown]> {
+  const got: string[] = []
+  try {
+    for await (const payload of source) {
+      got.push(String(payload))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  } catch (error) {
+    return [got, (error as { code?: string }).code]
+  }
+  return [got, undefined]
+}
+
 /** Bytes that tell where they come from. */
 export function pattern(length: number, seed = 1): Buffer {
   const bytes = Buffer.allocUnsafe(length)

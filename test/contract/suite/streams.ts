@@ -2,8 +2,7 @@
 import { Readable } from 'node:stream'
 import { type Connection, connect, createServer } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, closing, frame, stage, until } from './harness.js'
-import { collect } from './waiting.js'
+import { type Backend, closing, collect, frame, stage, until } from './harness.js'
 
 type AnyConnection = Connection<Buffer, Uint8Array | string>
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { Connection, ServerOptions } from 'framewire'
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, frame, stage, trace, until } from './harness.js'
+import { type Backend, closing, collect, frame, stage, trace, until } from './harness.js'
 
 type AnyConnection = Connection<Buffer, Uint8Array | string>
 
@@ -46,20 +46,6 @@ const latecomers: Record<string, (connection: AnyConnection, count: number) => P
     toDuplex: (connection) => collect(connection.toDuplex()),
     toWeb: (connection) => collect(connection.toWeb().readable),
   }
-
-export async function collect(source: AsyncIterable<Buffer>): Promise<[string[], unknown]> {
-  const got: string[] = []
-  try {
-    for await (const payload of source) {
-      got.push(String(payload))
-      // Slower than frames come.
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-  } catch (error) {
-    return [got, (error as { code?: string }).code]
-  }
-  return [got, undefined]
-}
 
 /** A connection in whose hands frames are, and whose peer is gone: the next thing that is sent will tell. */
 async function abandoned(
