@@ -32,7 +32,7 @@ export class FrameBatch implements Iterable<Buffer> {
   expired = false
   /** @internal Nobody writes to `bytes` again: a payload that is large beside it is given away, not copied. */
   owned = false
-  /** @internal Payloads below this index were given away before; another copy of them is a copy. */
+  /** @internal Payloads below this index were taken before; another copy of them is a copy. */
   given = 0
   /** @internal For memory that copies are cut from together. */
   seal: Seal | undefined = undefined
@@ -65,8 +65,9 @@ export class FrameBatch implements Iterable<Buffer> {
     const entry = this.base + 2 * i
     const start = table[entry]
     const end = table[entry + 1]
-    if (!this.owned || i < this.given || end - start < shareFrom(bytes)) return copyBytes(bytes, start, end)
-    this.given = i + 1
+    const isGiven = this.owned && i >= this.given && end - start >= shareFrom(bytes)
+    this.given = Math.max(this.given, i + 1)
+    if (!isGiven) return copyBytes(bytes, start, end)
     return piece(bytes, start, end - start)
   }
 

@@ -8,7 +8,7 @@
 import { FrameError, type FrameErrorDetails } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
 import { FrameBatch, type FrameTable } from './batch.js'
-import { allocate, copyBytes, type Seal } from './own-buffer.js'
+import { allocate, copyBytes, OwnBytes, type Seal } from './own-buffer.js'
 import {
   readHeader,
   SCAN_BODY,
@@ -33,6 +33,8 @@ export class ScanSpace {
   readonly seal: Seal | undefined
   readonly result = new ScanResult()
   busy = false
+  private readonly anchors: Buffer[] = []
+  private anchored = 0
 
   /**
    * @param rows most frames of one batch; 8 bytes of table each.
@@ -42,6 +44,16 @@ export class ScanSpace {
     this.rows = rows
     this.seal = seal
     this.table = new Uint32Array(2 * rows)
+  }
+
+  /**
+   * Memory of its own for a frame. Something small stays alive behind a large one for a while: with nothing there, the C library
+   * gives its memory back to the system when it is freed, and asks for the same memory, page by page, for the next.
+   */
+  memoryFor(length: number): Buffer {
+    const memory = allocate(length)
+    if (length >= ANCHORED_FROM) this.anchors[this.anchored++ % ANCHORS] = allocate(ANCHOR_BYTES)
+    return memory
   }
 }
 
@@ -66,6 +78,11 @@ export interface ReassemblyOptions {
 const TRUST_FROM = 16 * 1024
 const TRUST_MOST = 1024 * 1024 + 64
 
+/** What keeps freed memory with us: see {@link ScanSpace.memoryFor}. */
+const ANCHORED_FROM = 64 * 1024
+const ANCHOR_BYTES = 2048
+const ANCHORS = 32
+
 export class Reassembly {
   readonly format: CompiledFormat
   /** Most bytes of a payload. */
@@ -75,6 +92,8 @@ export class Reassembly {
   /** With `discard`: frames skipped, and the payload bytes they declared. */
   discardedFrames = 0
   discardedBytes = 0
+  /** Mean size, on the wire, of the frames of the last delivery if their payloads were taken to keep; else 0. */
+  takenBytes = 0
   /** What ended this stream; sticky. */
   error: FrameError | null = null
 
@@ -91,6 +110,10 @@ export class Reassembly {
   private space: ScanSpace
   private readonly scanner: Scanner
   private ownsChunks: boolean
+  /** Bytes behind the chunk in work in which the next ones will be found, in memory of the same kind. */
+  private ahead = 0
+  /** Some of the unfinished frame's memory was lent to be read into. */
+  private lent = false
   private readonly discard: boolean
   private pushing = false
   private stopped = false
@@ -153,14 +176,27 @@ export class Reassembly {
     return this.error
   }
 
-  /** Bytes of the unfinished frame, or of the one before it if that was larger and came in pieces. */
-  get largest(): number {
-    return Math.max(this.frameLength, this.lastLarge)
+  /**
+   * What is true of the chunks that are pushed from now on.
+   * @param owned nobody writes to them again.
+   * @param ahead bytes behind them that the following chunks lie in, as far as they reach: a frame that is cut stays where it is.
+   */
+  expect(owned: boolean, ahead: number): void {
+    this.ownsChunks = owned
+    this.ahead = ahead
   }
 
-  /** Chunks pushed from now on are written to again. */
-  borrowChunks(): void {
-    this.ownsChunks = false
+  /** The unfinished frame is put together in this memory. */
+  liesIn(memory: Uint8Array): boolean {
+    return this.lent && this.memory?.buffer === memory.buffer
+  }
+
+  /** Memory of the unfinished frame in which its next bytes belong, if there are at least so many: what is read into it is not moved. */
+  room(least: number): Buffer | undefined {
+    const { memory, have } = this
+    if (memory === null || this.frameLength === 0 || memory.length - have < least) return undefined
+    this.lent = true
+    return memory.subarray(have)
   }
 
   /** The stream ended. Returns `ERR_FRAME_TRUNCATED` when that was inside a frame. */
@@ -240,7 +276,8 @@ export class Reassembly {
     if (status === SCAN_HEADER || status === SCAN_BODY) {
       this.frameLength = status === SCAN_BODY ? frameLength : 0
       this.payloadLength = payloadLength
-      this.append(chunk, chunk.length)
+      if (status === SCAN_BODY && this.ahead > 0) this.leave(chunk)
+      if (this.at < chunk.length) this.append(chunk, chunk.length)
     } else {
       this.refuse(status, payloadLength, frameLength, chunk.subarray(this.at))
     }
@@ -288,15 +325,28 @@ export class Reassembly {
     try {
       sink(batch)
     } finally {
+      this.takenBytes = batch.given === 0 ? 0 : (batch.end(rows - 1) - wireStart) / rows
       batch.expire()
     }
   }
 
-  /** Moves `chunk[at..end)` to the unfinished frame. */
+  /** The frame that begins with the rest of the chunk stays where it is, if there is room for all of it. */
+  private leave(chunk: Uint8Array): void {
+    const have = chunk.length - this.at
+    if (this.frameLength - have > this.ahead) return
+    this.memory = new OwnBytes(chunk.buffer, chunk.byteOffset + this.at, this.frameLength)
+    this.have = have
+    this.lent = true
+    this.at = chunk.length
+  }
+
+  /** Moves `chunk[at..end)` to the unfinished frame, if it is not there already. */
   private append(chunk: Uint8Array, end: number): void {
     const count = end - this.at
     const memory = this.reserve(this.have + count)
-    if (count <= 16) for (let i = 0; i < count; i++) memory[this.have + i] = chunk[this.at + i]
+    if (this.lent && chunk.buffer === memory.buffer) {
+      // Where the frame's next bytes belong, as was lent.
+    } else if (count <= 16) for (let i = 0; i < count; i++) memory[this.have + i] = chunk[this.at + i]
     else memory.set(chunk.subarray(this.at, end), this.have)
     this.have += count
     this.at = end
@@ -311,14 +361,16 @@ export class Reassembly {
     if (old !== null && old.length >= size) return old
     const most = this.frameLength > 0 ? this.frameLength : Number.POSITIVE_INFINITY
     const trusted = size >= TRUST_FROM ? Math.min(this.lastLarge, TRUST_MOST) : 0
-    const grown = allocate(Math.min(most, Math.max(2 * size, 16, trusted)))
+    const grown = this.space.memoryFor(Math.min(most, Math.max(2 * size, 16, trusted)))
     if (old !== null) grown.set(old.subarray(0, this.have))
     this.memory = grown
+    this.lent = false
     return grown
   }
 
   private release(): void {
     this.memory = null
+    this.lent = false
     this.have = 0
     this.frameLength = 0
   }

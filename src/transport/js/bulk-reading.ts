@@ -11,7 +11,7 @@ interface Fields {
   readonly buffer: symbol
   /** Called with the number of bytes of each read. */
   readonly callback: symbol
-  /** Called behind it for other memory, where there is one. */
+  /** Called behind that for where the next read goes. */
   readonly generator: symbol
 }
 
@@ -35,11 +35,16 @@ export class BulkReading {
   #fields: Fields | undefined | null = null
 
   /**
-   * From the next read on `socket` emits no 'data': `onRead` is called with the bytes that lie at the start of `memory`. When
-   * it returns false nothing more is read before `socket.resume()`. Returns false where this runtime cannot; nothing was
-   * changed then.
+   * From the next read on `socket` emits no 'data': `onRead` is called with the number of bytes that were read to `memory`, and
+   * `next` for where the read behind it goes. When `onRead` returns false nothing more is read before `socket.resume()`; when it
+   * throws, `next` is not called. Returns false where this runtime cannot; nothing was changed then.
    */
-  attach(socket: Socket, memory: Uint8Array, onRead: (count: number) => boolean): boolean {
+  attach(
+    socket: Socket,
+    memory: Uint8Array,
+    onRead: (count: number) => boolean,
+    next: () => Uint8Array,
+  ): boolean {
     if (this.#fields === null) this.#fields = findFields()
     const fields = this.#fields
     const reading = socket as Reading
@@ -47,7 +52,7 @@ export class BulkReading {
     if (fields === undefined || typeof handle?.useUserBuffer !== 'function') return false
     reading[fields.buffer] = memory
     reading[fields.callback] = onRead
-    reading[fields.generator] = null
+    reading[fields.generator] = next
     handle.useUserBuffer(memory)
     return true
   }

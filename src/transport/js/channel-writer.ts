@@ -112,7 +112,7 @@ export abstract class ChannelWriter implements SlabUser {
   #sendLarge(bytes: Uint8Array, size: number): boolean {
     const { format, maxFrameLength } = this.config
     // Copied: what lies where the next read goes, memory that can change its size, a payload that holds a part of its header.
-    const isBorrowed = bytes.buffer === this.hub.slab?.buffer
+    const isBorrowed = this.hub.reads.isBorrowed(bytes.buffer)
     if (isBorrowed || !isStable(bytes.buffer) || (format.strip >= 0 && format.strip < format.headerBytes)) {
       return this.#queueFrame(encode(format, maxFrameLength, bytes))
     }

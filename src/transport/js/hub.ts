@@ -5,12 +5,10 @@ import { Budget } from './budget.js'
 import { BulkReading } from './bulk-reading.js'
 import { Deadlines } from './deadlines.js'
 import { OutSlab } from './out-slab.js'
+import { ReadPool } from './read-pool.js'
 
 /** Size of the out slab: large enough that a write is worth its system call, small enough for the cache. */
 const OUT_SLAB_BYTES = 256 * 1024
-
-/** What a busy socket reads at once. Four times as much is no faster for small frames, and slower for large ones. */
-const READ_SLAB_BYTES = 64 * 1024
 
 /** Most frames of one batch, so that a chunk of empty frames does not become one endless callback. */
 const BATCH_ROWS = 4096
@@ -19,8 +17,7 @@ export class Hub {
   readonly deadlines = new Deadlines()
   readonly scan = new ScanSpace(BATCH_ROWS, seal)
   readonly bulk = new BulkReading()
-  /** Where busy sockets read, one after the other: what is read is dealt with before the next one reads. */
-  slab: Buffer | undefined
+  readonly reads = new ReadPool()
   readonly #outBytes: number
   #out: OutSlab | undefined
   #lastId = 0
@@ -33,15 +30,6 @@ export class Hub {
   get out(): OutSlab {
     this.#out ??= new OutSlab(this.#outBytes)
     return this.#out
-  }
-
-  readSlab(): Buffer {
-    if (this.slab === undefined) {
-      this.slab = Buffer.allocUnsafeSlow(READ_SLAB_BYTES)
-      // Sockets go on reading into this memory wherever it belongs by then.
-      seal(this.slab.buffer)
-    }
-    return this.slab
   }
 
   nextId(): number {

@@ -7,14 +7,10 @@ import { TLSSocket } from 'node:tls'
 import type { BudgetConfig, ChannelConfig } from '../contract.js'
 import { DuplexChannel } from './duplex-channel.js'
 import type { Hub } from './hub.js'
+import { ReadMemory } from './read-memory.js'
 
 /** What node:net reads at most into memory of its own: a socket that brings as much is a busy one. */
 const FULL_CHUNK = 64 * 1024
-/**
- * Frames of at least this size are put together from chunks of their own: with nothing else allocated between them, memory
- * for such frames goes back to the system and comes from it again.
- */
-const LARGE = 128 * 1024
 /**
  * How long one socket keeps the others waiting, ms. libuv reads a socket that always has more 32 times in a row, and in as much
  * there are half a million empty frames.
@@ -23,7 +19,8 @@ const TURN_MS = 4
 
 export class NetChannel extends DuplexChannel {
   declare readonly stream: Socket
-  #isBulk = false
+  /** Where it reads to once it was found busy; null where that cannot be. */
+  #memory: ReadMemory | null | undefined
   /** Time spent on what was read since the others last had their turn, ms. */
   #spent = 0
 
@@ -34,23 +31,40 @@ export class NetChannel extends DuplexChannel {
   /** @internal */
   override onChunk(chunk: Buffer): void {
     super.onChunk(chunk)
-    if (chunk.length === FULL_CHUNK && !this.#isBulk && this.kind === 'socket') this.#readInBulk()
+    if (chunk.length === FULL_CHUNK && this.#memory === undefined && this.kind === 'socket')
+      this.#readInBulk()
   }
 
   #readInBulk(): void {
     const { hub, input, stream } = this
-    if (input === undefined || input.largest >= LARGE || stream.destroyed) return
-    const slab = hub.readSlab()
-    // Once it has failed it is not tried again.
-    this.#isBulk = true
+    if (input === undefined || stream.destroyed) return
+    const memory = new ReadMemory(input, hub.reads)
     const { deadlines } = hub
     const onRead = (count: number) => {
       const began = deadlines.now()
-      super.onChunk(slab.subarray(0, count))
+      this.#takeChunk(memory.take(count))
       this.#spent += deadlines.now() - began
       return this.#spent < TURN_MS || !this.#yield()
     }
-    if (hub.bulk.attach(stream, slab, onRead)) input.borrowChunks()
+    const isOn = hub.bulk.attach(stream, memory.next, onRead, () => memory.advance())
+    this.#memory = isOn ? memory : null
+    if (isOn) input.expect(false, 0)
+  }
+
+  #takeChunk(chunk: Buffer): void {
+    try {
+      super.onChunk(chunk)
+    } catch (error) {
+      // Nobody says where to go on: the next read would overwrite what this one brought.
+      this.lose(error as Error)
+      this.destroy()
+    }
+  }
+
+  /** @internal */
+  override onStreamClose(): void {
+    this.#memory?.release()
+    super.onStreamClose()
   }
 
   /** Stops reading until the next turn of the loop; false: it was stopped for longer anyway. */
