@@ -1,9 +1,10 @@
 /** JsListener: a server of node:net or node:tls whose connections become channels. Knows accepting, not frames. */
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { createServer as createTlsServer, TLSSocket } from 'node:tls'
 import { FrameError } from '../../errors.js'
 import type { Address, Listener, ListenerConfig, ListenerEvents, ListenTarget } from '../contract.js'
 import type { Hub } from './hub.js'
+import { LastDescriptor } from './last-descriptor.js'
 import { NetChannel } from './net-channel.js'
 
 /** How long a TLS handshake may take where no deadline says otherwise, ms. */
@@ -35,6 +36,7 @@ class JsListener implements Listener {
   readonly #server: Server
   /** Sockets whose TLS handshake is under way: nobody has been told of them yet. */
   readonly #shaking = new Set<Socket>()
+  readonly #lastDescriptor = new LastDescriptor()
   #address: Address | undefined
 
   constructor(hub: Hub, target: ListenTarget, config: ListenerConfig, events: ListenerEvents) {
@@ -93,7 +95,9 @@ class JsListener implements Listener {
     const server = createTlsServer({ handshakeTimeout, ...tls, ...options }, (socket) =>
       this.#onSecure(socket),
     )
-    server.on('connection', (socket: Socket) => this.#shaking.add(socket))
+    server.on('connection', (socket: Socket) => {
+      if (!this.#refuseLast(socket)) this.#shaking.add(socket)
+    })
     server.on('tlsClientError', (error, socket) => {
       this.#events.onError(error)
       // Node leaves it open.
@@ -122,7 +126,16 @@ class JsListener implements Listener {
     else socket.destroy()
   }
 
+  /** There is no descriptor for anybody after it: it goes, is counted, and leaves its own to tell the next one by. */
+  #refuseLast(socket: Socket): boolean {
+    if (!this.#lastDescriptor.isOf(socket)) return false
+    socket.destroy()
+    this.#events.onDrop('descriptors', 1)
+    return true
+  }
+
   #onSocket(socket: Socket): void {
+    if (!(socket instanceof TLSSocket) && this.#refuseLast(socket)) return
     const channel = new NetChannel(socket, this.#hub, this.#config)
     if (!this.#events.onChannel(channel)) channel.destroy()
   }
