@@ -3,12 +3,14 @@
  * and its limit, not sockets, deadlines or consumers.
  *
  * Frames that lie whole in a chunk are named by offsets into that chunk. A frame that is cut is put together in memory
- * of its own, which doubles as bytes arrive and so is never ahead of them by more than that, whatever was declared.
+ * of its own, which doubles as bytes arrive and so is never ahead of them by more than that, whatever was declared. Who reads
+ * the chunks may read to that memory, or let a frame that is cut go on where it lies: then it is not moved.
  */
 import { FrameError, type FrameErrorDetails } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
 import { FrameBatch, type FrameTable } from './batch.js'
-import { allocate, copyBytes, OwnBytes, type Seal } from './own-buffer.js'
+import { FrameMemory } from './frame-memory.js'
+import { copyBytes, OwnBytes, type Seal } from './own-buffer.js'
 import {
   readHeader,
   SCAN_BODY,
@@ -33,8 +35,7 @@ export class ScanSpace {
   readonly seal: Seal | undefined
   readonly result = new ScanResult()
   busy = false
-  private readonly anchors: Buffer[] = []
-  private anchored = 0
+  readonly memory = new FrameMemory()
 
   /**
    * @param rows most frames of one batch; 8 bytes of table each.
@@ -44,16 +45,6 @@ export class ScanSpace {
     this.rows = rows
     this.seal = seal
     this.table = new Uint32Array(2 * rows)
-  }
-
-  /**
-   * Memory of its own for a frame. Something small stays alive behind a large one for a while: with nothing there, the C library
-   * gives its memory back to the system when it is freed, and asks for the same memory, page by page, for the next.
-   */
-  memoryFor(length: number): Buffer {
-    const memory = allocate(length)
-    if (length >= ANCHORED_FROM) this.anchors[this.anchored++ % ANCHORS] = allocate(ANCHOR_BYTES)
-    return memory
   }
 }
 
@@ -77,11 +68,6 @@ export interface ReassemblyOptions {
 /** Bytes of a frame that have to be here before it gets memory ahead of them, and the most that it gets. */
 const TRUST_FROM = 16 * 1024
 const TRUST_MOST = 1024 * 1024 + 64
-
-/** What keeps freed memory with us: see {@link ScanSpace.memoryFor}. */
-const ANCHORED_FROM = 64 * 1024
-const ANCHOR_BYTES = 2048
-const ANCHORS = 32
 
 export class Reassembly {
   readonly format: CompiledFormat
@@ -225,6 +211,7 @@ export class Reassembly {
   /** Nothing more is delivered, of the chunk in work neither; what is held is given back. */
   stop(): void {
     this.stopped = true
+    this.takenBytes = 0
     this.skip = 0
     this.later.length = 0
     this.release()
@@ -344,10 +331,9 @@ export class Reassembly {
   private append(chunk: Uint8Array, end: number): void {
     const count = end - this.at
     const memory = this.reserve(this.have + count)
-    if (this.lent && chunk.buffer === memory.buffer) {
-      // Where the frame's next bytes belong, as was lent.
-    } else if (count <= 16) for (let i = 0; i < count; i++) memory[this.have + i] = chunk[this.at + i]
-    else memory.set(chunk.subarray(this.at, end), this.have)
+    const isThere = this.lent && chunk.buffer === memory.buffer
+    if (!isThere && count > 16) memory.set(chunk.subarray(this.at, end), this.have)
+    else if (!isThere) for (let i = 0; i < count; i++) memory[this.have + i] = chunk[this.at + i]
     this.have += count
     this.at = end
   }
@@ -361,7 +347,7 @@ export class Reassembly {
     if (old !== null && old.length >= size) return old
     const most = this.frameLength > 0 ? this.frameLength : Number.POSITIVE_INFINITY
     const trusted = size >= TRUST_FROM ? Math.min(this.lastLarge, TRUST_MOST) : 0
-    const grown = this.space.memoryFor(Math.min(most, Math.max(2 * size, 16, trusted)))
+    const grown = this.space.memory.allocate(Math.min(most, Math.max(2 * size, 16, trusted)))
     if (old !== null) grown.set(old.subarray(0, this.have))
     this.memory = grown
     this.lent = false

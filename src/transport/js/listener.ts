@@ -1,6 +1,6 @@
 /** JsListener: a server of node:net or node:tls whose connections become channels. Knows accepting, not frames. */
 import { type AddressInfo, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
-import { createServer as createTlsServer, TLSSocket } from 'node:tls'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { FrameError } from '../../errors.js'
 import type { Address, Listener, ListenerConfig, ListenerEvents, ListenTarget } from '../contract.js'
 import type { Hub } from './hub.js'
@@ -90,14 +90,12 @@ class JsListener implements Listener {
     const { tls, noDelay, keepAlive } = this.#config
     const options = { noDelay, keepAlive }
     if (tls === undefined)
-      return createServer({ ...options, allowHalfOpen: true }, (socket) => this.#onSocket(socket))
+      return createServer({ ...options, allowHalfOpen: true }, (socket) => this.#onPlain(socket))
     const handshakeTimeout = handshakeMs(this.#config)
     const server = createTlsServer({ handshakeTimeout, ...tls, ...options }, (socket) =>
       this.#onSecure(socket),
     )
-    server.on('connection', (socket: Socket) => {
-      if (!this.#refuseLast(socket)) this.#shaking.add(socket)
-    })
+    server.on('connection', (socket: Socket) => this.#shaking.add(socket))
     server.on('tlsClientError', (error, socket) => {
       this.#events.onError(error)
       // Node leaves it open.
@@ -126,16 +124,16 @@ class JsListener implements Listener {
     else socket.destroy()
   }
 
-  /** There is no descriptor for anybody after it: it goes, is counted, and leaves its own to tell the next one by. */
-  #refuseLast(socket: Socket): boolean {
-    if (!this.#lastDescriptor.isOf(socket)) return false
-    socket.destroy()
-    this.#events.onDrop('descriptors', 1)
-    return true
+  /** Behind the last descriptor there is none for anybody: that socket goes, and its descriptor tells the next one. */
+  #onPlain(socket: Socket): void {
+    if (!this.#lastDescriptor.isOf(socket)) this.#onSocket(socket)
+    else {
+      socket.destroy()
+      this.#events.onDrop('descriptors', 1)
+    }
   }
 
   #onSocket(socket: Socket): void {
-    if (!(socket instanceof TLSSocket) && this.#refuseLast(socket)) return
     const channel = new NetChannel(socket, this.#hub, this.#config)
     if (!this.#events.onChannel(channel)) channel.destroy()
   }

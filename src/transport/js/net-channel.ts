@@ -48,14 +48,13 @@ export class NetChannel extends DuplexChannel {
     }
     const isOn = hub.bulk.attach(stream, memory.next, onRead, () => memory.advance())
     this.#memory = isOn ? memory : null
-    if (isOn) input.expect(false, 0)
   }
 
   #takeChunk(chunk: Buffer): void {
     try {
       super.onChunk(chunk)
     } catch (error) {
-      // Nobody says where to go on: the next read would overwrite what this one brought.
+      // Thrown on, it would keep Node from asking where to read next, and this memory would be read to again.
       this.lose(error as Error)
       this.destroy()
     }
