@@ -57,22 +57,28 @@ async function row(where, what, command, { says = /^/, options = {}, note = () =
 const versionOf = (name) =>
   `${name.startsWith('node') ? 'Node' : name[0].toUpperCase() + name.slice(1)} ${TOOLS[name].version}`
 
+function suite(where, what, node, files) {
+  return row(where, what, [node, join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...files], {
+    options: {
+      cwd: root,
+      timeout: 420_000,
+      env: { ...env, PREBUILDS_ONLY: '1', FRAMEWIRE_BACKEND: 'native', NO_COLOR: '1' },
+    },
+    note: (output) => `${/Tests\s+(\d+) passed/.exec(output)?.[1] ?? '?'} tests`,
+  })
+}
+
 async function onNode(name) {
   const node = await tool(name)
   const where = versionOf(name)
-  await row(
-    where,
-    'contract suite, native, the one prebuild',
-    [node, join(root, 'node_modules/vitest/vitest.mjs'), 'run', 'test/contract/native.test.ts'],
-    {
-      options: {
-        cwd: root,
-        timeout: 240_000,
-        env: { ...env, PREBUILDS_ONLY: '1', FRAMEWIRE_BACKEND: 'native', NO_COLOR: '1' },
-      },
-      note: (output) => `${/Tests\s+(\d+) passed/.exec(output)?.[1] ?? '?'} tests`,
-    },
-  )
+  await suite(where, 'contract suite, native, the one prebuild', node, ['test/contract/native.test.ts'])
+  // The rest of the checkout's tests has run on the Node that runs this.
+  if (!process.versions.node.startsWith(`${TOOLS[name].version.split('.')[0]}.`))
+    await suite(where, 'contract suite, JavaScript; fault and unit suites, both', node, [
+      'test/contract/js.test.ts',
+      'test/faults',
+      'test/unit',
+    ])
   await row(where, 'ESM, native', [node, 'smoke.mjs', 'native'], { says: /prebuilds/ })
   await row(where, 'CommonJS, native', [node, 'cjs.cjs'], { says: /"backend":"native"/ })
   await row(where, 'worker threads, native, terminated', [node, 'worker.mjs'], { says: /"backend":"native"/ })

@@ -3,6 +3,22 @@
 
 namespace framewire {
 
+namespace {
+
+// nullptr: it was detached, or is shorter than `size` by now.
+uint8_t *bytes_of(napi_env env, napi_ref reference, size_t size) noexcept {
+  Napi::HandleScope scope(env);
+  napi_value array;
+  void *data = nullptr;
+  size_t length = 0;
+  if (napi_get_reference_value(env, reference, &array) != napi_ok || array == nullptr) return nullptr;
+  if (napi_get_typedarray_info(env, array, nullptr, &length, &data, nullptr, nullptr) != napi_ok)
+    return nullptr;
+  return length >= size ? static_cast<uint8_t *>(data) : nullptr;
+}
+
+} // namespace
+
 bool JsMemory::acquire(size_t size, Block &out) noexcept {
   napi_env env = allocate_.Env();
   Napi::HandleScope scope(env);
@@ -27,6 +43,10 @@ bool JsMemory::acquire(size_t size, Block &out) noexcept {
   live_bytes_ += size;
   live_blocks_ += 1;
   return true;
+}
+
+bool JsMemory::holds(const Block &block) noexcept {
+  return bytes_of(allocate_.Env(), static_cast<napi_ref>(block.handle), block.size) == block.data;
 }
 
 void JsMemory::forget(Block &block) noexcept {
@@ -61,14 +81,7 @@ JsPayload::~JsPayload() {
 }
 
 const uint8_t *JsPayload::bytes(size_t size) noexcept {
-  Napi::HandleScope scope(env_);
-  napi_value array;
-  void *data = nullptr;
-  size_t length = 0;
-  if (napi_get_reference_value(env_, reference_, &array) != napi_ok || array == nullptr) return nullptr;
-  if (napi_get_typedarray_info(env_, array, nullptr, &length, &data, nullptr, nullptr) != napi_ok)
-    return nullptr;
-  return length >= size ? static_cast<const uint8_t *>(data) : nullptr;
+  return bytes_of(env_, reference_, size);
 }
 
 } // namespace framewire

@@ -16,6 +16,7 @@ public:
   void reset() { allocate_.Reset(); }
   bool acquire(size_t size, Block &out) noexcept override;
   void release(Block &block) noexcept override;
+  bool holds(const Block &block) noexcept override;
   // The Buffer itself; the block is empty then.
   Napi::Value take(Napi::Env env, Block &block);
   size_t live_bytes() const noexcept { return live_bytes_; }

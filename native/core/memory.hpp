@@ -23,6 +23,8 @@ public:
   virtual bool acquire(size_t size, Block &out) noexcept = 0;
   // Takes back what acquire gave and empties `block`. An empty block is allowed.
   virtual void release(Block &block) noexcept = 0;
+  // The block's bytes are still where they were. Asked before a use that does not follow the last at once.
+  virtual bool holds(const Block &) noexcept { return true; }
 };
 
 class HeapMemory final : public MemorySource {

@@ -109,6 +109,9 @@ public:
   // `n` bytes (1..room) were read into `own`.
   void landed_own(const Limits &limits, size_t n, Outcome &out) noexcept;
 
+  // The source of a large frame's memory has not lost it meanwhile. If it has, the next call is reset().
+  bool intact(MemorySource &large) const noexcept { return !in_large_ || large.holds(block_); }
+
   // Bytes of an unfinished frame that wait here. > 0 at end of input: the frame was cut off.
   size_t held() const noexcept { return held_; }
   // Memory held for them, bytes: never more than twice held(), or 64, or what Limits::trusted allows.

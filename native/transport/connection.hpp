@@ -61,6 +61,7 @@ public:
   bool writable() const noexcept { return open_ && !ending_ && !closing_; }
   // nullptr: none.
   const Fault *fault() const noexcept { return fault_; }
+  // False: there is none, or its memory is gone, which is a fault.
   bool take_large(Block &out) noexcept;
   bool peer(platform::PeerCredentials &out) const noexcept;
   // False where there is none.

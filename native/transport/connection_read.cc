@@ -14,6 +14,7 @@ constexpr int reads_per_wake = 16;
 
 // Room is there, because `Hub::make_room` comes after every read.
 FaultCode Connection::plan_read(uv_buf_t &buf) noexcept {
+  if (!reassembly_.intact(hub_.large())) return FaultCode::payload_detached;
   Reassembly::Target target;
   if (!reassembly_.target(limits(), hub_.slab_room(), target) || target.needs_slab)
     return FaultCode::out_of_memory;
@@ -161,7 +162,10 @@ bool Connection::take_large(Block &out) noexcept {
   out = frame->block;
   large_head_ = frame->next;
   delete frame;
-  return true;
+  if (hub_.large().holds(out)) return true;
+  hub_.large().release(out);
+  fail(FaultCode::payload_detached, false);
+  return false;
 }
 
 void Connection::pause() noexcept {
@@ -259,6 +263,7 @@ void Connection::on_deadline(DeadlineKind kind) noexcept {
     return fail(FaultCode::idle_timeout, false);
   case DeadlineKind::header:
   case DeadlineKind::body: {
+    if (!reassembly_.intact(hub_.large())) return fail(FaultCode::payload_detached, false);
     Outcome outcome;
     reassembly_.describe(limits(), false, outcome);
     return fail_with(kind == DeadlineKind::header ? FaultCode::header_timeout : FaultCode::body_timeout,

@@ -4,7 +4,8 @@
  *
  * What a kept payload keeps alive is bounded: up to 12 bytes it has memory of its own on the JS heap; below 32 KiB it is cut
  * from a chunk that holds its neighbours only, of at most 8 KiB or 64 times its own size, and never more than 64 KiB; from
- * there on it has an ArrayBuffer of its own.
+ * there on it has an ArrayBuffer of its own. What is copied by itself is cut from Node's pool (`Buffer.poolSize`: 8 KiB, 64 KiB
+ * from Node 24 on), as every Buffer of middle size is.
  */
 import type { FrameTable } from './batch.js'
 
@@ -56,7 +57,7 @@ export function allocate(length: number): Buffer {
     : new OwnBytes(length)
 }
 
-/** As {@link allocate}, but of middle size cut from Node's 8 KiB pool: what a caller gets to keep. */
+/** As {@link allocate}, but of middle size cut from Node's pool: what a caller gets to keep. */
 export function allocatePooled(length: number): Buffer {
   return length > ON_HEAP && globalThis.Buffer !== undefined
     ? Buffer.allocUnsafe(length)

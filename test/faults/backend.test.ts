@@ -111,6 +111,7 @@ it.runIf(isNative).each([
       nodeMajor < 24 ? '--experimental-permission' : '--permission',
       '--allow-fs-read=*',
       '--allow-fs-write=*',
+      ...(nodeMajor < 25 ? [] : ['--allow-net']),
     ],
     /disabled|permission/,
   ],

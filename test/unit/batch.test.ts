@@ -14,7 +14,10 @@ function batchOf(payloads: readonly (string | Uint8Array)[], gap = 3): FrameBatc
     table.push(at + 4, at + 4 + payload.length)
     at += 4 + payload.length
   }
-  const batch = new FrameBatch(Buffer.concat(parts), new Uint32Array(table)) as FrameBatch & {
+  // Of its own, not a piece of Node's pool.
+  const bytes = Buffer.allocUnsafeSlow(at)
+  Buffer.concat(parts).copy(bytes)
+  const batch = new FrameBatch(bytes, new Uint32Array(table)) as FrameBatch & {
     base: number
     wireStart: number
     owned: boolean

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { createServer, encodeFrame, type FrameBatch } from 'framewire'
 import { afterAll, describe, expect, it } from 'vitest'
+import { fixedMemory, SEAL_IS_LOOSE } from '../../dist/esm/codec/node/fixed-memory.js'
 import { Reassembly } from '../../dist/esm/codec/reassembly.js'
 import { resolveFormat } from '../../dist/esm/format.js'
 import { ReadMemory } from '../../dist/esm/transport/js/read-memory.js'
@@ -22,7 +23,7 @@ function payloadOf(i: number, size: number): Buffer {
   return payload
 }
 
-function memoryOf(pool = new ReadPool()) {
+function memoryOf(pool = new ReadPool(32)) {
   const input = new Reassembly(resolveFormat('uint32be'), 16 * KIB * KIB)
   const memory = new ReadMemory(input, pool)
   const got: Buffer[] = []
@@ -70,13 +71,35 @@ describe('memory that a busy socket reads to', () => {
   })
 
   it('is the slab again when 32 sockets have runs, until one of them is closed', () => {
-    const pool = new ReadPool()
+    const pool = new ReadPool(32)
     const busy = Array.from({ length: 33 }, () => memoryOf(pool))
     for (const { readAll } of busy) readAll(wireOf(Array(20).fill(16 * KIB)))
     expect(busy.filter(({ memory }) => memory.next === pool.slab)).toEqual([busy[32]])
     busy[0].memory.release()
     busy[32].readAll(wireOf(Array(20).fill(16 * KIB)))
     expect(busy[32].memory.next).not.toBe(pool.slab)
+  })
+})
+
+describe('memory that is read into by its address', () => {
+  it('is not moved by those who see it', () => {
+    const memory = fixedMemory(64 * KIB)
+    const buffer = memory.buffer as ArrayBuffer & { transfer?(): ArrayBuffer }
+    for (const move of [() => structuredClone(buffer, { transfer: [buffer] }), () => buffer.transfer?.()]) {
+      try {
+        move()
+      } catch {
+        // Refused; what is copied instead is no harm.
+      }
+    }
+    expect(memory.length).toBe(64 * KIB)
+  })
+
+  it('is never a run where runs could be moved', () => {
+    const { memory, readAll } = memoryOf(new ReadPool(0))
+    readAll(wireOf(Array(20).fill(16 * KIB)))
+    expect(memory.next.length).toBe(64 * KIB)
+    expect(new ReadPool().beginRuns()).toBe(!SEAL_IS_LOOSE)
   })
 })
 

@@ -30,10 +30,12 @@ inline size_t open_descriptors() {
   return count;
 }
 
-// malloc that may fail, and says what is out.
+// malloc that may fail or lose what it gave, and says what is out.
 class LargeMemory final : public MemorySource {
 public:
   size_t live = 0;
+  bool lost = false;
+  bool holds(const Block &) noexcept override { return !lost; }
   bool acquire(size_t size, Block &out) noexcept override {
     if (!heap_.acquire(size, out)) return false;
     live += size;

@@ -136,6 +136,28 @@ TEST_CASE("every deadline closes with its code") {
   }
 }
 
+TEST_CASE("memory of a large frame that was taken away is a fault, and no longer touched") {
+  for (bool at_deadline : {false, true}) {
+    Folder folder;
+    EchoHub hub;
+    hub.config->body_timeout = at_deadline ? 50 : 10'000;
+    REQUIRE(hub.listen(folder.path()) == 0);
+    auto peers = connect_peers(folder, 1);
+    append_frame(150'000, 1, peers[0]->to_write);
+    const std::vector<uint8_t> whole = peers[0]->to_write;
+    peers[0]->to_write.resize(100'000);
+    REQUIRE(run_until(hub, peers, [&] { return hub.config->budget.held >= 100'000; }));
+    hub.large.lost = true;
+    if (!at_deadline) peers[0]->to_write = whole;
+    REQUIRE(run_until(hub, peers, [&] { return hub.closed == 1; }));
+    CHECK(hub.faults[FaultCode::payload_detached] == 1);
+    CHECK(hub.faults.size() == 1);
+    CHECK(hub.frames == 0);
+    CHECK(hub.large.live == 0);
+    CHECK(hub.config->budget.held == 0);
+  }
+}
+
 TEST_CASE("a peer that does not read is closed at the write deadline") {
   Folder folder;
   EchoHub hub;

@@ -1,5 +1,5 @@
 /** The memory that the busy sockets of one js transport read to. Knows whether it is shared and how much of it there is, not sockets. */
-import { seal } from '../../codec/node/seal.js'
+import { fixedMemory, SEAL_IS_LOOSE } from '../../codec/node/fixed-memory.js'
 
 /** Most bytes of one read. Four times as many are no faster for small frames, and slower for large ones. */
 export const READ_BYTES = 64 * 1024
@@ -12,10 +12,16 @@ const MOST_RUNS = 32
 export class ReadPool {
   #slab: Buffer | undefined
   #runs = 0
+  readonly #mostRuns: number
+
+  /** @param mostRuns 0 where what is given away of a run could be moved while it is read to. */
+  constructor(mostRuns = SEAL_IS_LOOSE ? 0 : MOST_RUNS) {
+    this.#mostRuns = mostRuns
+  }
 
   /** Where sockets read one after the other: what is read is dealt with before the next one reads. */
   get slab(): Buffer {
-    this.#slab ??= memory(READ_BYTES)
+    this.#slab ??= fixedMemory(READ_BYTES)
     return this.#slab
   }
 
@@ -26,7 +32,7 @@ export class ReadPool {
 
   /** A socket begins to read to runs of its own; false: too many do. */
   beginRuns(): boolean {
-    if (this.#runs === MOST_RUNS) return false
+    if (this.#runs === this.#mostRuns) return false
     this.#runs++
     return true
   }
@@ -37,13 +43,6 @@ export class ReadPool {
 
   /** Memory that is read to once, one read behind the other. */
   newRun(): Buffer {
-    return memory(RUN_BYTES)
+    return fixedMemory(RUN_BYTES)
   }
-}
-
-/** Sockets go on reading to it, and payloads lie in it side by side: it stays where it is, wherever it belongs by then. */
-function memory(bytes: number): Buffer {
-  const buffer = Buffer.allocUnsafeSlow(bytes)
-  seal(buffer.buffer)
-  return buffer
 }

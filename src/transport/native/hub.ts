@@ -3,8 +3,9 @@
  * the out slab into which all connections write their frames. Knows channels and listeners by their numbers.
  */
 import { FrameBatch } from '../../codec/batch.js'
+import { fixedMemory } from '../../codec/node/fixed-memory.js'
 import { seal } from '../../codec/node/seal.js'
-import { allocate } from '../../codec/own-buffer.js'
+import { allocate, piece } from '../../codec/own-buffer.js'
 import type { Binding, HubTables } from './binding.js'
 import type { ChannelTraits, NativeChannel } from './channel.js'
 import type { NativeListener } from './listener.js'
@@ -14,6 +15,7 @@ import { SpareBlocks } from './spare-blocks.js'
 const SLAB_BYTES = 256 * 1024
 const OUT_BYTES = 256 * 1024
 const MAX_ROWS = 16 * 1024
+const ROWS_BYTES = 2 * 4 * MAX_ROWS
 const MAX_RUNS = 4 * 1024
 const MAX_STATES = 1024
 const MAX_SEGMENTS = 4 * 1024
@@ -60,9 +62,11 @@ export class NativeHub {
   private lastListener = 0
 
   constructor(readonly binding: Binding) {
+    // What a batch shows: bytes and a table.
+    const shown = fixedMemory(SLAB_BYTES + ROWS_BYTES)
     this.tables = {
-      slab: allocate(SLAB_BYTES),
-      rows: new Uint32Array(2 * MAX_ROWS),
+      slab: piece(shown, 0, SLAB_BYTES),
+      rows: new Uint32Array(shown.buffer, shown.byteOffset + SLAB_BYTES, 2 * MAX_ROWS),
       runs: new Uint32Array(4 * MAX_RUNS),
       states: new Uint32Array(4 * MAX_STATES),
       out: allocate(OUT_BYTES),
@@ -80,8 +84,6 @@ export class NativeHub {
     this.written = this.tables.written
     this.received = this.tables.received
     this.marks = this.tables.marks
-    // The addon goes on using this memory wherever it belongs by then.
-    for (const table of Object.values(this.tables)) seal(table.buffer)
     binding.open(
       this.tables,
       (runs, states) => this.turn(runs, states),

@@ -1,0 +1,49 @@
+/**
+ * Memory that a transport goes on writing to by its address while others see it: it stays where it is, whoever asks for it to be
+ * moved. Knows what a runtime has for that, not what lies in it.
+ */
+import { OwnBytes } from '../own-buffer.js'
+import { seal } from './seal.js'
+
+const PAGE_BYTES = 64 * 1024
+
+interface Memory {
+  readonly buffer: ArrayBuffer
+}
+/** TypeScript has it in its library for browsers only. */
+type WebAssemblyApi = { Memory: new (limits: { initial: number; maximum: number }) => Memory }
+
+/** `transfer()` moves sealed memory: Node 21 brought it, 24 made it keep to the seal. */
+export const SEAL_IS_LOOSE = isMoved()
+
+function isMoved(): boolean {
+  const sample = new ArrayBuffer(1) as ArrayBuffer & { transfer?(): ArrayBuffer }
+  seal(sample)
+  try {
+    sample.transfer?.()
+  } catch {
+    return false
+  }
+  return sample.byteLength === 0
+}
+
+/**
+ * At least `bytes` bytes. Where a seal is loose they are WebAssembly's, which nothing moves; where there is no WebAssembly
+ * either (`--jitless`), or no address space for it, nothing keeps them from who calls `transfer()`.
+ */
+export function fixedMemory(bytes: number): Buffer {
+  const memory = SEAL_IS_LOOSE ? webAssemblyMemory(Math.ceil(bytes / PAGE_BYTES)) : undefined
+  if (memory !== undefined) return new OwnBytes(memory, 0, memory.byteLength)
+  const buffer = Buffer.allocUnsafeSlow(bytes)
+  seal(buffer.buffer)
+  return buffer
+}
+
+function webAssemblyMemory(pages: number): ArrayBuffer | undefined {
+  const { WebAssembly } = globalThis as { WebAssembly?: WebAssemblyApi }
+  try {
+    return WebAssembly && new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer
+  } catch {
+    return undefined
+  }
+}
