@@ -8,7 +8,7 @@
 
 namespace framewire {
 
-static_assert(sizeof(Reassembly) <= 48, "sits in every idle connection");
+static_assert(sizeof(Reassembly) <= 40, "sits in every idle connection");
 
 namespace {
 

@@ -88,7 +88,7 @@ public:
     bool needs_slab = false; // slab_room is too small: empty the slab first. Never with half of the slab free
   };
 
-  Reassembly() noexcept = default;
+  Reassembly() noexcept : held_(0), in_large_(0) {}
   // Nothing may be held: reset() comes first (asserted).
   ~Reassembly();
   Reassembly(const Reassembly &) = delete;
@@ -135,9 +135,9 @@ private:
   bool move_to(const Limits &limits, size_t size, bool large) noexcept;
 
   Block block_; // where the held bytes are
-  size_t held_ = 0;
+  uint64_t held_ : 63;
+  uint64_t in_large_ : 1; // block_ came from Limits::large, and reads go straight into it
   uint64_t wire_ = 0;     // wire size of the frame, 0 while unknown
-  bool in_large_ = false; // block_ came from Limits::large, and reads go straight into it
 };
 
 } // namespace framewire

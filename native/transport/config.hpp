@@ -30,6 +30,8 @@ struct ChannelConfig {
   bool keep_alive = false;
   Budget budget;
   Deadlines deadlines;
+  // Where its connections are; set by the first.
+  class Hub *hub = nullptr;
   // Who accepts with it; nullptr: connections are made by us.
   class Listener *listener = nullptr;
   // Connections that use it, and the owner; freed when it reaches 0.

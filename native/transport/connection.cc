@@ -19,7 +19,8 @@ Fault exhausted_fault = [] {
 } // namespace
 
 Connection *Connection::create(Hub &hub, ChannelConfig &config, bool is_tcp) noexcept {
-  auto *connection = new (std::nothrow) Connection(hub, config, is_tcp);
+  config.hub = &hub;
+  auto *connection = new (std::nothrow) Connection(config, is_tcp);
   if (connection == nullptr) return nullptr;
   connection->slot_ = hub.take_slot(connection);
   if (connection->slot_ == UINT32_MAX) {
@@ -28,19 +29,22 @@ Connection *Connection::create(Hub &hub, ChannelConfig &config, bool is_tcp) noe
   }
   config.references += 1;
   HubMemory &memory = hub.memory();
-  memory.written[connection->slot_] = 0;
-  memory.received[connection->slot_] = 0;
-  memory.marks[connection->slot_] = 0;
+  // A page that nobody writes to is no memory.
+  for (double *counts : {memory.written, memory.received, memory.marks})
+    if (counts[connection->slot_] != 0) counts[connection->slot_] = 0;
   memory.owners[connection->slot_] = config.listener != nullptr ? config.listener->number() : 0;
   return connection;
 }
 
-Connection::Connection(Hub &hub, ChannelConfig &config, bool is_tcp) noexcept
-    : hub_(hub), config_(config), is_tcp_(is_tcp), open_(false), adopted_(false), settling_(false),
+Connection::Connection(ChannelConfig &config, bool is_tcp) noexcept
+    : config_(config), is_tcp_(is_tcp), open_(false), adopted_(false), settling_(false),
       connecting_(false), paused_(false), own_target_(false), first_seen_(false), framed_(false),
       ended_(false), ending_(false), shut_(false), closing_(false), lingers_(false), lingering_(false),
-      closed_(false) {
-  read_deadline_.owner = this;
+      closed_(false), detached_(false), watched_(0) {}
+
+Connection &Connection::waiting(Deadline &deadline, DeadlineKind kind) noexcept {
+  return kind == DeadlineKind::write ? static_cast<Backlog &>(deadline).connection
+                                     : static_cast<Connection &>(static_cast<ReadDeadline &>(deadline));
 }
 
 Connection::~Connection() {
@@ -51,7 +55,7 @@ Connection::~Connection() {
 void Connection::drop_memory() noexcept {
   while (large_head_ != nullptr) {
     LargeFrame *next = large_head_->next;
-    hub_.large().release(large_head_->block);
+    hub().large().release(large_head_->block);
     delete large_head_;
     large_head_ = next;
   }
@@ -69,9 +73,9 @@ Reassembly::Limits Connection::limits() const noexcept {
   Reassembly::Limits limits;
   limits.format = &config_.format;
   limits.max_payload = config_.max_payload;
-  limits.large = &hub_.large();
-  limits.slab_size = hub_.memory().slab_size;
-  limits.trusted = std::min<size_t>(last_large_, trusted_bytes);
+  limits.large = &hub().large();
+  limits.slab_size = hub().memory().slab_size;
+  limits.trusted = closing_ ? 0 : std::min<size_t>(last_large_or_linger_, trusted_bytes);
   return limits;
 }
 
@@ -86,10 +90,10 @@ void Connection::start_accepted(uv_os_sock_t fd, bool hold) noexcept {
   // What a client sends with its connect is often there already.
   if (!hold) {
     read_once();
-    hub_.make_room();
+    hub().make_room();
   }
   settling_ = true;
-  hub_.settle_later(this);
+  hub().settle_later(this);
 }
 
 // The deadline that ends first.
@@ -103,14 +107,15 @@ void Connection::arm_first() noexcept {
   };
   consider(config_.deadlines.first_byte, config_.first_byte_timeout);
   if (config_.header_from_accept) consider(config_.deadlines.header, config_.header_timeout);
-  if (ms > 0) hub_.clock().arm(read_deadline_, *list, ms);
+  if (ms > 0) hub().clock().arm(read_deadline(), *list, ms);
 }
 
 bool Connection::adopt() noexcept {
   if (adopted_) return true;
   poll_.data = this;
-  int status = uv_poll_init_socket(hub_.loop(), &poll_, fd_);
+  int status = uv_poll_init_socket(hub().loop(), &poll_, fd_);
   adopted_ = status == 0;
+  if (adopted_ && detached_) uv_unref(reinterpret_cast<uv_handle_t *>(&poll_));
   if (!adopted_) fail(FaultCode::lost, true, status);
   return adopted_;
 }
@@ -160,7 +165,7 @@ int Connection::connect_tcp(const sockaddr *address) noexcept {
   if (status < 0) return status;
   connecting_ = true;
   settling_ = true;
-  hub_.settle_later(this);
+  hub().settle_later(this);
   return 0;
 }
 
@@ -169,8 +174,8 @@ int Connection::connect_path(const char *path, size_t length) noexcept {
   int status = platform::connect_path(path, length, fd_);
   if (status < 0) return status;
   open_ = paused_ = settling_ = true;
-  hub_.tell(*this, state_opened);
-  hub_.settle_later(this);
+  hub().tell(*this, state_opened);
+  hub().settle_later(this);
   return 0;
 }
 
@@ -181,7 +186,7 @@ void Connection::finish_connect() noexcept {
   open_ = paused_ = true;
   platform::set_tcp_options(fd_, config_.no_delay, config_.keep_alive);
   watch();
-  hub_.tell(*this, state_opened);
+  hub().tell(*this, state_opened);
 }
 
 // --- faults
@@ -211,7 +216,7 @@ void Connection::fail(FaultCode code, bool fatal, int system) noexcept {
     }
     fault_ = fault;
     if (fault_ != &exhausted_fault) fault_->fatal = fatal;
-    hub_.tell(*this, state_fault);
+    hub().tell(*this, state_fault);
   }
   if (fatal) {
     close_now();
@@ -220,7 +225,7 @@ void Connection::fail(FaultCode code, bool fatal, int system) noexcept {
   // The frame at fault is of no use any more.
   reassembly_.reset(limits());
   account();
-  if (!lingering_) hub_.clock().disarm(read_deadline_);
+  if (!lingering_) hub().clock().disarm(read_deadline());
   watch();
 }
 
@@ -244,8 +249,8 @@ void Connection::request_close(uint64_t linger, bool always) noexcept {
   if (!open_) return close_now();
   closing_ = true;
   lingers_ = always;
-  linger_ms_ = static_cast<uint32_t>(std::min<uint64_t>(linger, UINT32_MAX));
-  hub_.clock().disarm(read_deadline_);
+  last_large_or_linger_ = static_cast<uint32_t>(std::min<uint64_t>(linger, UINT32_MAX));
+  hub().clock().disarm(read_deadline());
   if (backlog_ != nullptr && !backlog_->queue.empty()) return watch();
   // Whoever was not paused has just read what there was.
   finish_close(!paused_);
@@ -255,7 +260,7 @@ void Connection::finish_close(bool has_read) noexcept {
   // Closing with input unread makes the peer's kernel throw our answer away or report a reset, so whoever may
   // still be writing is heard out. A peer whose last frame is whole has nothing on its way.
   bool quiet = fault_ == nullptr && !lingers_ && reassembly_.held() == 0;
-  if (ended_ || linger_ms_ == 0 || (quiet && (has_read || !has_input()))) return close_now();
+  if (ended_ || last_large_or_linger_ == 0 || (quiet && (has_read || !has_input()))) return close_now();
   lingering_ = true;
   if (!shut_) {
     shut_ = true;
@@ -263,7 +268,7 @@ void Connection::finish_close(bool has_read) noexcept {
   }
   reassembly_.reset(limits());
   account();
-  hub_.clock().arm(read_deadline_, hub_.linger_list(), linger_ms_);
+  hub().clock().arm(read_deadline(), hub().linger_list(), last_large_or_linger_);
   watch();
 }
 
@@ -302,7 +307,7 @@ void Connection::closed() noexcept {
   config_.budget.held -= accounted_;
   accounted_ = 0;
   if (listener != nullptr) listener->connection_gone();
-  hub_.tell(*this, state_closed);
+  hub().tell(*this, state_closed);
 }
 
 // --- asked
@@ -316,7 +321,9 @@ bool Connection::remote_address(sockaddr_storage &out) const noexcept {
 }
 
 void Connection::reference(bool on) noexcept {
-  if (closed_ || !open_ || !adopt()) return;
+  if (closed_ || !open_) return;
+  detached_ = !on;
+  if (!adopted_) return;
   auto *handle = reinterpret_cast<uv_handle_t *>(&poll_);
   if (on)
     uv_ref(handle);

@@ -45,7 +45,11 @@ struct Fault {
   uint64_t suspected = 0; // Hint::other_endian: the payload length read so
 };
 
-class Connection final : public Pending {
+// What is read next has to be there by then, or the peer to be gone.
+struct ReadDeadline : Deadline {};
+
+// One in every idle connection: small before all.
+class Connection final : public Pending, private ReadDeadline {
 public:
   // Takes a place among the hub's slots; nullptr: none is left, or no memory.
   static Connection *create(Hub &hub, ChannelConfig &config, bool is_tcp) noexcept;
@@ -86,31 +90,38 @@ public:
 
   // --- asked for by the hub
   void settle() noexcept;
+  // Whose deadline it is.
+  static Connection &waiting(Deadline &deadline, DeadlineKind kind) noexcept;
   void on_deadline(DeadlineKind kind) noexcept;
   bool released() const noexcept { return closed_; }
   // Everything that is not its own: frames nobody will fetch, payloads held, partial frames.
   void drop_memory() noexcept;
   static void destroy_closed(Connection *connection) noexcept;
-  Connection *next_bare = nullptr; // in the hub's list of bare connections
+  // In the hub's list of bare connections, which have no use for their handle.
+  Connection *next_bare() const noexcept { return static_cast<Connection *>(poll_.data); }
+  void set_next_bare(Connection *next) noexcept { poll_.data = next; }
   // Segments of this connection during `Hub::flush`.
   uint32_t segment_head = UINT32_MAX, segment_tail = UINT32_MAX;
 
 private:
-  Connection(Hub &hub, ChannelConfig &config, bool is_tcp) noexcept;
+  Connection(ChannelConfig &config, bool is_tcp) noexcept;
   ~Connection();
   struct LargeFrame {
     Block block;
     LargeFrame *next;
   };
   // What most connections never have.
-  struct Backlog {
+  struct Backlog : Deadline {
+    explicit Backlog(Connection &sender) noexcept : connection(sender) {}
+    Connection &connection;
     WriteQueue queue;
-    Deadline deadline;
   };
 
   static void on_poll(uv_poll_t *poll, int status, int events);
   static void on_closed(uv_handle_t *handle);
 
+  Hub &hub() const noexcept { return *config_.hub; }
+  Deadline &read_deadline() noexcept { return *this; }
   Reassembly::Limits limits() const noexcept;
   FaultCode plan_read(uv_buf_t &buf) noexcept;
   void landed(size_t n) noexcept;
@@ -145,7 +156,6 @@ private:
   void close_now() noexcept;
   void closed() noexcept;
 
-  Hub &hub_;
   ChannelConfig &config_;
   uint32_t slot_ = UINT32_MAX;
   uv_os_sock_t fd_ = static_cast<uv_os_sock_t>(-1);
@@ -165,14 +175,15 @@ private:
   bool lingers_ : 1;    // when it closes, in any case
   bool lingering_ : 1;  // waiting for the peer's end, reading into nowhere
   bool closed_ : 1;
-  uint8_t watched_ = 0;     // events the loop was asked for
-  uint32_t last_large_ = 0; // wire size of the last frame if it was a large one, else 0
-  uint32_t linger_ms_ = 0;
+  bool detached_ : 1;   // the loop need not live for it
+  uint8_t watched_ : 2; // events the loop was asked for
+  // While it reads: wire size of the last frame if it was a large one, else 0. When it closes: how long it
+  // lingers, in milliseconds.
+  uint32_t last_large_or_linger_ = 0;
   size_t accounted_ = 0;
   Reassembly reassembly_;
   std::unique_ptr<Backlog> backlog_;
   LargeFrame *large_head_ = nullptr;
-  Deadline read_deadline_;
   Fault *fault_ = nullptr;
   uv_poll_t poll_;
 };

@@ -14,17 +14,17 @@ constexpr int reads_per_wake = 16;
 
 // Room is there, because `Hub::make_room` comes after every read.
 FaultCode Connection::plan_read(uv_buf_t &buf) noexcept {
-  if (!reassembly_.intact(hub_.large())) return FaultCode::payload_detached;
+  if (!reassembly_.intact(hub().large())) return FaultCode::payload_detached;
   Reassembly::Target target;
-  if (!reassembly_.target(limits(), hub_.slab_room(), target) || target.needs_slab)
+  if (!reassembly_.target(limits(), hub().slab_room(), target) || target.needs_slab)
     return FaultCode::out_of_memory;
   if (!account()) return FaultCode::memory_budget;
   own_target_ = target.own != nullptr;
   // Behind a large frame there is often another. Reading just enough of it to know lets all the rest go
   // straight into memory of its own, where a whole read would have to be copied there.
-  if (last_large_ > 0 && !own_target_ && reassembly_.held() == 0)
+  if (last_large_or_linger_ > 0 && !own_target_ && reassembly_.held() == 0)
     target.room = std::min(target.room, probe_bytes);
-  uint8_t *at = own_target_ ? target.own : hub_.slab_cursor() + target.gap;
+  uint8_t *at = own_target_ ? target.own : hub().slab_cursor() + target.gap;
   buf = uv_buf_init(reinterpret_cast<char *>(at),
                     static_cast<unsigned>(std::min<size_t>(target.room, 1u << 30)));
   return FaultCode::none;
@@ -53,7 +53,7 @@ bool Connection::read_once() noexcept {
 void Connection::read_ready() noexcept {
   for (int i = 0; i < reads_per_wake && reads(); i++) {
     bool more = read_once();
-    hub_.make_room();
+    hub().make_room();
     if (!more) return;
   }
 }
@@ -61,7 +61,7 @@ void Connection::read_ready() noexcept {
 void Connection::discard() noexcept {
   for (int i = 0; i < reads_per_wake; i++) {
     // Thrown away, so it may go where nothing lies yet.
-    int64_t n = platform::receive(fd_, hub_.slab_cursor(), hub_.slab_room());
+    int64_t n = platform::receive(fd_, hub().slab_cursor(), hub().slab_room());
     if (n == UV_EAGAIN) return;
     if (n <= 0) return close_now();
   }
@@ -82,13 +82,13 @@ void Connection::read_ended(int64_t status) noexcept {
   }
   update_read_deadline(false);
   watch();
-  hub_.tell(*this, state_end);
+  hub().tell(*this, state_end);
   if (shut_) close_now();
 }
 
 void Connection::landed(size_t n) noexcept {
   first_seen_ = true;
-  hub_.memory().received[slot_] += static_cast<double>(n);
+  hub().memory().received[slot_] += static_cast<double>(n);
   if (!own_target_) {
     landed_slab(n);
     return;
@@ -97,7 +97,7 @@ void Connection::landed(size_t n) noexcept {
   reassembly_.landed_own(limits(), n, outcome);
   if (outcome.stop == Landed::large_done) {
     framed_ = true;
-    last_large_ = static_cast<uint32_t>(std::min<size_t>(outcome.large.size, UINT32_MAX));
+    last_large_or_linger_ = static_cast<uint32_t>(std::min<size_t>(outcome.large.size, UINT32_MAX));
     bool kept = keep_large(outcome.large, outcome.start, outcome.end);
     account();
     if (!kept)
@@ -116,18 +116,18 @@ void Connection::landed_slab(size_t n) noexcept {
   bool whole = false;
   for (;;) {
     Outcome outcome;
-    reassembly_.landed_slab(given, hub_.slab_cursor(), n, hub_.row_cursor(), hub_.row_room(),
-                            static_cast<uint32_t>(hub_.cursor()), outcome);
-    hub_.advance(outcome.consumed);
+    reassembly_.landed_slab(given, hub().slab_cursor(), n, hub().row_cursor(), hub().row_room(),
+                            static_cast<uint32_t>(hub().cursor()), outcome);
+    hub().advance(outcome.consumed);
     if (outcome.rows > 0) {
       whole = framed_ = true;
-      last_large_ = 0;
-      hub_.add_rows(slot_, outcome.rows);
+      last_large_or_linger_ = 0;
+      hub().add_rows(slot_, outcome.rows);
     }
     switch (outcome.stop) {
     case Landed::rows_full:
       n = outcome.rest;
-      hub_.deliver_early(true);
+      hub().deliver_early(true);
       if (closed_ || !open_ || closing_ || fault_ != nullptr) return;
       continue;
     case Landed::too_large: fail_with(FaultCode::too_large, outcome); return;
@@ -146,13 +146,13 @@ void Connection::landed_slab(size_t n) noexcept {
 bool Connection::keep_large(Block &block, size_t start, size_t end) noexcept {
   auto *frame = new (std::nothrow) LargeFrame{block, nullptr};
   if (frame == nullptr) {
-    hub_.large().release(block);
+    hub().large().release(block);
     return false;
   }
   LargeFrame **tail = &large_head_;
   while (*tail != nullptr) tail = &(*tail)->next;
   *tail = frame;
-  hub_.add_run({slot_, static_cast<uint32_t>(start), static_cast<uint32_t>(end), 1});
+  hub().add_run({slot_, static_cast<uint32_t>(start), static_cast<uint32_t>(end), 1});
   return true;
 }
 
@@ -162,8 +162,8 @@ bool Connection::take_large(Block &out) noexcept {
   out = frame->block;
   large_head_ = frame->next;
   delete frame;
-  if (hub_.large().holds(out)) return true;
-  hub_.large().release(out);
+  if (hub().large().holds(out)) return true;
+  hub().large().release(out);
   fail(FaultCode::payload_detached, false);
   return false;
 }
@@ -174,14 +174,14 @@ void Connection::pause() noexcept {
   if (lingering_) return;
   watch();
   // Nobody may be held to a deadline while we do not listen.
-  hub_.clock().disarm(read_deadline_);
+  hub().clock().disarm(read_deadline());
 }
 
 void Connection::resume() noexcept {
   if (!paused_ || closed_) return;
   paused_ = false;
   if (!open_ || lingering_) return;
-  if (!read_deadline_.armed()) {
+  if (!read_deadline().armed()) {
     if (first_seen_)
       update_read_deadline(true);
     else
@@ -204,9 +204,9 @@ bool Connection::account() noexcept {
 
 void Connection::update_read_deadline(bool whole) noexcept {
   if (lingering_) return;
-  DeadlineClock &clock = hub_.clock();
+  DeadlineClock &clock = hub().clock();
   if (!open_ || fault_ != nullptr || ended_ || closing_ || paused_) {
-    clock.disarm(read_deadline_);
+    clock.disarm(read_deadline());
     return;
   }
   DeadlineList *list = nullptr;
@@ -226,33 +226,33 @@ void Connection::update_read_deadline(bool whole) noexcept {
     if (config_.header_from_accept && !framed_ && ms > 0) ms -= std::min(waited(), ms - 1);
   }
   if (ms == 0)
-    clock.disarm(read_deadline_);
-  else if (!keep || read_deadline_.list != list)
-    clock.arm(read_deadline_, *list, ms);
+    clock.disarm(read_deadline());
+  else if (!keep || read_deadline().list != list)
+    clock.arm(read_deadline(), *list, ms);
 }
 
 uint64_t Connection::waited() const noexcept {
-  const Deadline &deadline = read_deadline_;
+  const Deadline &deadline = *this;
   const Deadlines &lists = config_.deadlines;
   uint64_t span = deadline.list == &lists.first_byte ? config_.first_byte_timeout
                   : deadline.list == &lists.idle     ? config_.idle_timeout
                                                      : 0;
-  uint64_t now = hub_.clock().now();
+  uint64_t now = hub().clock().now();
   uint64_t left = deadline.due > now ? deadline.due - now : 0;
   return span > left ? span - left : 0;
 }
 
 void Connection::update_write_deadline() noexcept {
-  Deadline &deadline = backlog_->deadline;
+  Deadline &deadline = *backlog_;
   uint64_t ms = config_.write_timeout;
   if (ms == 0 || backlog_->queue.empty()) {
-    hub_.clock().disarm(deadline);
+    hub().clock().disarm(deadline);
     return;
   }
   uint64_t due = backlog_->queue.oldest() + ms;
   if (deadline.armed() && deadline.due == due) return;
-  uint64_t now = hub_.clock().now();
-  hub_.clock().arm(deadline, config_.deadlines.write, due > now ? due - now : 0);
+  uint64_t now = hub().clock().now();
+  hub().clock().arm(deadline, config_.deadlines.write, due > now ? due - now : 0);
 }
 
 void Connection::on_deadline(DeadlineKind kind) noexcept {
@@ -263,7 +263,7 @@ void Connection::on_deadline(DeadlineKind kind) noexcept {
     return fail(FaultCode::idle_timeout, false);
   case DeadlineKind::header:
   case DeadlineKind::body: {
-    if (!reassembly_.intact(hub_.large())) return fail(FaultCode::payload_detached, false);
+    if (!reassembly_.intact(hub().large())) return fail(FaultCode::payload_detached, false);
     Outcome outcome;
     reassembly_.describe(limits(), false, outcome);
     return fail_with(kind == DeadlineKind::header ? FaultCode::header_timeout : FaultCode::body_timeout,
@@ -275,8 +275,8 @@ void Connection::on_deadline(DeadlineKind kind) noexcept {
 }
 
 void Connection::disarm_all() noexcept {
-  hub_.clock().disarm(read_deadline_);
-  if (backlog_ != nullptr) hub_.clock().disarm(backlog_->deadline);
+  hub().clock().disarm(read_deadline());
+  if (backlog_ != nullptr) hub().clock().disarm(*backlog_);
 }
 
 } // namespace framewire

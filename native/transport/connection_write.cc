@@ -12,12 +12,11 @@ constexpr size_t gather_pieces = 64;
 
 bool Connection::prepare_queue() noexcept {
   if (backlog_ != nullptr) return true;
-  backlog_.reset(new (std::nothrow) Backlog);
+  backlog_.reset(new (std::nothrow) Backlog(*this));
   if (backlog_ == nullptr) {
     fail(FaultCode::out_of_memory, true);
     return false;
   }
-  backlog_->deadline.owner = this;
   return true;
 }
 
@@ -32,7 +31,7 @@ void Connection::write(const uv_buf_t *bufs, size_t count, size_t total) noexcep
     if (sent == total) return after_write();
   }
   if (!prepare_queue()) return;
-  uint64_t now = hub_.clock().now();
+  uint64_t now = hub().clock().now();
   for (size_t i = 0; i < count; i++) {
     size_t skip = std::min<size_t>(sent, bufs[i].len);
     sent -= skip;
@@ -59,7 +58,7 @@ void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload
     if (sent == head.len + size) return after_write();
   }
   if (!prepare_queue()) return;
-  uint64_t now = hub_.clock().now();
+  uint64_t now = hub().clock().now();
   size_t head_sent = std::min<size_t>(sent, head.len);
   if (!backlog_->queue.append(head.base + head_sent, head.len - head_sent, now) ||
       !backlog_->queue.append_held(std::move(payload), sent - head_sent, size, now))
@@ -88,27 +87,27 @@ void Connection::pump() noexcept {
   }
   account();
   if (!queue.empty()) return wait_writable();
-  hub_.clock().disarm(backlog_->deadline);
+  hub().clock().disarm(*backlog_);
   backlog_.reset();
   watch();
   after_write();
 }
 
 void Connection::progress(size_t bytes) noexcept {
-  hub_.memory().written[slot_] += static_cast<double>(bytes);
+  hub().memory().written[slot_] += static_cast<double>(bytes);
   check_mark();
 }
 
 void Connection::check_mark() noexcept {
-  double &mark = hub_.memory().marks[slot_];
-  if (mark <= 0 || hub_.memory().written[slot_] < mark) return;
+  double &mark = hub().memory().marks[slot_];
+  if (mark <= 0 || hub().memory().written[slot_] < mark) return;
   mark = 0;
-  hub_.tell(*this, state_written);
+  hub().tell(*this, state_written);
 }
 
 // The queue is empty: what waited behind it happens now.
 void Connection::after_write() noexcept {
-  if (read_deadline_.list == &config_.deadlines.idle) update_read_deadline(true);
+  if (read_deadline().list == &config_.deadlines.idle) update_read_deadline(true);
   if (closing_)
     finish_close(false);
   else if (ending_ && !shut_)

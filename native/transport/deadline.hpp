@@ -8,20 +8,18 @@
 
 namespace framewire {
 
-class Connection;
 class DeadlineClock;
 
 enum class DeadlineKind : uint8_t { first_byte, header, body, idle, write, linger };
 
 struct DeadlineList;
 
-// Embedded in what waits; never copied while armed.
+// A part of what waits, which is found by its kind; never copied while armed.
 struct Deadline {
   Deadline *previous = nullptr;
   Deadline *next = nullptr;
   DeadlineList *list = nullptr;
   uint64_t due = 0;
-  Connection *owner = nullptr;
 
   bool armed() const noexcept { return list != nullptr; }
 };

@@ -101,7 +101,7 @@ void Hub::tell(Pending &pending, uint32_t bits) noexcept {
 }
 
 void Hub::settle_later(Connection *connection) noexcept {
-  connection->next_bare = bare_head_;
+  connection->set_next_bare(bare_head_);
   bare_head_ = connection;
   if (!in_turn_) wake();
 }
@@ -181,7 +181,7 @@ void Hub::expire() noexcept {
   for (Deadline *due = clock_.expire(); due != nullptr; due = clock_.expire()) {
     DeadlineKind kind = due->list->kind;
     clock_.disarm(*due);
-    due->owner->on_deadline(kind);
+    Connection::waiting(*due, kind).on_deadline(kind);
   }
 }
 
@@ -227,8 +227,7 @@ void Hub::cross(size_t states) noexcept {
 void Hub::settle_bare() noexcept {
   while (bare_head_ != nullptr) {
     Connection *connection = bare_head_;
-    bare_head_ = connection->next_bare;
-    connection->next_bare = nullptr;
+    bare_head_ = connection->next_bare();
     connection->settle();
   }
 }

@@ -8,6 +8,10 @@ import { EventEmitter } from 'node:events'
 /** Nothing may be found in a store but listeners, so its prototype has nothing. */
 const EMPTY: object = Object.freeze(Object.create(null))
 
+/** The listeners of one emitter, by event. Made by a constructor, it is as large as such stores turn out to be, not a guess. */
+function Store(this: object): void {}
+Store.prototype = EMPTY
+
 /** EventEmitter's methods without its constructor. */
 function Methods(): void {}
 Methods.prototype = EventEmitter.prototype
@@ -26,7 +30,7 @@ export abstract class BareEmitter extends (Methods as unknown as typeof EventEmi
 
   /** To be called before a listener is added. */
   protected expectListener(): void {
-    this._events ??= Object.create(EMPTY) as Record<string, unknown>
+    this._events ??= new (Store as unknown as new () => Record<string, unknown>)()
   }
 
   /**

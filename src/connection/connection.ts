@@ -9,7 +9,7 @@ import { FrameError, optionError } from '../errors.js'
 import { msOption, optionsObject, signalOption } from '../options.js'
 import type { Channel, PeerCredentials } from '../transport/contract.js'
 import { FrameIterator } from './iterator.js'
-import { lostSend, PendingSends } from './pending-sends.js'
+import { lostSend } from './pending-sends.js'
 import { Receiver } from './receiver.js'
 import { toDuplex, toWeb, type WebStreams } from './streams.js'
 import type { ConnectionInit, ConnectionStats } from './types.js'
@@ -27,8 +27,6 @@ const CLOSE_TIMEOUT_MS = 5000
 export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
   /** Anything the user wants to keep with the connection. */
   data: unknown = undefined
-
-  #sends: PendingSends | undefined
 
   /** @internal Connections come from `createServer`, `connect` and `wrap`. */
   constructor(channel: Channel, init: ConnectionInit) {
@@ -107,8 +105,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
     const start = channel.acceptedBytes
     this.send(payload)
     if (channel.acceptedBytes === start) throw lostSend(this.id, true, this.error)
-    this.#sends ??= new PendingSends()
-    return this.#sends.add(channel, start, channel.acceptedBytes, signal)
+    return this.makeSends().add(channel, start, channel.acceptedBytes, signal)
   }
 
   /** Forwards frame `i` of a borrowed batch as it is, without a view or a copy in between. Returns as {@link send}. */
@@ -215,8 +212,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
     const channel = this.channel
     if (channel.queuedBytes === 0) return Promise.resolve()
     if (this.gone) return Promise.reject(lostSend(this.id, false, this.error))
-    this.#sends ??= new PendingSends()
-    return this.#sends.add(channel, channel.acceptedBytes, channel.acceptedBytes, undefined)
+    return this.makeSends().add(channel, channel.acceptedBytes, channel.acceptedBytes, undefined)
   }
 
   /** Hands what is queued to the kernel now. @internal */
@@ -228,12 +224,12 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
 
   /** @internal */
   channelWritten(): void {
-    this.#sends?.onWritten(this.channel)
+    this.sends?.onWritten(this.channel)
   }
 
   /** @internal */
   protected override settleSends(error: Error | undefined): void {
-    this.#sends?.onClose(this.channel, error)
+    this.sends?.onClose(this.channel, error)
   }
 
   /** @internal */

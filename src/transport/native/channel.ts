@@ -37,6 +37,10 @@ const NO_EVENTS: ChannelEvents = {
   channelClose() {},
 }
 
+/** Bits of a channel's state; one field, because there is one in every idle connection. */
+const WRITABLE = 1
+const DESTROYED = 2
+
 export interface Opening {
   resolve(channel: NativeChannel): void
   reject(error: Error): void
@@ -81,11 +85,10 @@ interface Rest {
 
 export class NativeChannel implements Channel {
   readonly id: number
-  destroyed = false
-  writable = true
   acceptedBytes = 0
   framesReceived = 0
   framesSent = 0
+  private state = WRITABLE
   private sink: ChannelEvents = NO_EVENTS
   private rest: Rest | undefined = undefined
 
@@ -108,6 +111,14 @@ export class NativeChannel implements Channel {
     this.sink = events
     // What was connected by us reads nothing before it has an owner; for what was accepted it changes nothing.
     if (first && this.rest !== undefined) this.resume()
+  }
+
+  get writable(): boolean {
+    return (this.state & WRITABLE) !== 0
+  }
+
+  get destroyed(): boolean {
+    return (this.state & DESTROYED) !== 0
   }
 
   get writtenBytes(): number {
@@ -293,21 +304,20 @@ export class NativeChannel implements Channel {
 
   end(): void {
     if (!this.writable) return
-    this.writable = false
+    this.state &= ~WRITABLE
     this.traits.hub.end(this.slot)
   }
 
   close(linger: Linger): void {
     if (this.destroyed || this.closed) return
-    this.writable = false
+    this.state &= ~WRITABLE
     this.more().closing = true
     this.traits.hub.close(this.slot, linger.ms, linger.always === true)
   }
 
   destroy(): void {
     if (this.destroyed || this.closed) return
-    this.destroyed = true
-    this.writable = false
+    this.state = DESTROYED
     this.traits.hub.binding.destroy(this.slot)
   }
 
@@ -380,8 +390,7 @@ export class NativeChannel implements Channel {
     if (!this.destroyed && (bits & STATE_FAULT) !== 0) this.tellFault()
     if (!this.destroyed && (bits & STATE_WRITTEN) !== 0) this.tellWritten()
     if (!closed) return
-    this.destroyed = true
-    this.writable = false
+    this.state = DESTROYED
     this.sink.channelClose()
     this.sink = NO_EVENTS
   }
@@ -396,8 +405,7 @@ export class NativeChannel implements Channel {
     const { hub, config } = this.traits
     const row = hub.binding.fault(this.slot)
     const cause = row === null ? undefined : faultError(hub.binding, row, config, this.id).cause
-    this.destroyed = true
-    this.writable = false
+    this.state = DESTROYED
     opening.reject(cause instanceof Error ? cause : new FrameError('ERR_FRAME_CLOSED'))
   }
 
@@ -406,7 +414,7 @@ export class NativeChannel implements Channel {
     const row = hub.binding.fault(this.slot)
     if (row === null) return
     const lost = row[5]
-    if (lost) this.writable = false
+    if (lost) this.state &= ~WRITABLE
     else if (this.rest?.closing === true) return
     this.sink.channelFault(faultError(hub.binding, row, config, this.id), lost)
   }
