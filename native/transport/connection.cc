@@ -37,10 +37,10 @@ Connection *Connection::create(Hub &hub, ChannelConfig &config, bool is_tcp) noe
 }
 
 Connection::Connection(ChannelConfig &config, bool is_tcp) noexcept
-    : config_(config), is_tcp_(is_tcp), open_(false), adopted_(false), settling_(false),
-      connecting_(false), paused_(false), own_target_(false), first_seen_(false), framed_(false),
-      ended_(false), ending_(false), shut_(false), closing_(false), lingers_(false), lingering_(false),
-      closed_(false), detached_(false), watched_(0) {}
+    : config_(config), is_tcp_(is_tcp), open_(false), adopted_(false), settling_(false), connecting_(false),
+      paused_(false), own_target_(false), first_seen_(false), framed_(false), ended_(false), ending_(false),
+      shut_(false), closing_(false), lingers_(false), lingering_(false), closed_(false), detached_(false),
+      watched_(0) {}
 
 Connection &Connection::waiting(Deadline &deadline, DeadlineKind kind) noexcept {
   return kind == DeadlineKind::write ? static_cast<Backlog &>(deadline).connection
