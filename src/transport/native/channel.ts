@@ -1,26 +1,14 @@
 /**
- * One connection of the addon, by its slot. Frames are written into the hub's out slab; counts come from tables the
- * addon writes. Knows the hub, not who listens.
+ * One connection of the addon, by its slot: what happens to it is told to its owner, counts come from tables the addon
+ * writes. channel-sender.ts, its base, sends. Knows the hub, not who listens.
  */
-import { checkBatch, FrameBatch } from '../../codec/batch.js'
-import { type Payload, toBytes } from '../../codec/bytes.js'
-import { frameSize, textFrameRoom, tooLarge, writeFrame, writeTextFrame } from '../../codec/encoder.js'
+import { FrameBatch } from '../../codec/batch.js'
 import { FrameError } from '../../errors.js'
-import { type CompiledFormat, headerSize, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
-import type {
-  BudgetConfig,
-  Channel,
-  ChannelConfig,
-  ChannelEvents,
-  Linger,
-  PeerCredentials,
-} from '../contract.js'
+import type { Channel, ChannelEvents, Linger, PeerCredentials } from '../contract.js'
 import type { NativeAddress } from './binding.js'
+import { ChannelSender, DESTROYED, WRITABLE } from './channel-sender.js'
+import type { ChannelTraits } from './channel-traits.js'
 import { faultError } from './faults.js'
-import type { NativeHub } from './hub.js'
-
-/** From here on a payload goes out as a piece of its own, without a copy. */
-const LARGE = 16 * 1024
 
 const STATE_END = 2
 const STATE_FAULT = 4
@@ -37,32 +25,9 @@ const NO_EVENTS: ChannelEvents = {
   channelClose() {},
 }
 
-/** Bits of a channel's state; one field, because there is one in every idle connection. */
-const WRITABLE = 1
-const DESTROYED = 2
-
 export interface Opening {
   resolve(channel: NativeChannel): void
   reject(error: Error): void
-}
-
-/** What all channels of a listener or client have in common: a channel sits in every idle connection, so it is small. */
-export class ChannelTraits {
-  readonly plain: boolean
-  readonly limit: number
-  /** Bytes of a frame in front of its payload; 0 where that varies. */
-  readonly prefix: number
-
-  constructor(
-    readonly hub: NativeHub,
-    readonly config: ChannelConfig & BudgetConfig,
-    /** The addon's number for it. */
-    readonly configId: number,
-  ) {
-    this.plain = config.format.isPlainUint32BE
-    this.limit = config.maxFrameLength
-    this.prefix = fixedPrefix(config.format)
-  }
 }
 
 /** What most channels never need. */
@@ -83,21 +48,14 @@ interface Rest {
   final?: { readonly written: number; readonly received: number }
 }
 
-export class NativeChannel implements Channel {
+export class NativeChannel extends ChannelSender implements Channel {
   readonly id: number
-  acceptedBytes = 0
   framesReceived = 0
-  framesSent = 0
-  private state = WRITABLE
   private sink: ChannelEvents = NO_EVENTS
   private rest: Rest | undefined = undefined
 
-  constructor(
-    readonly traits: ChannelTraits,
-    private readonly slot: number,
-    opening?: Opening,
-    released?: () => void,
-  ) {
+  constructor(traits: ChannelTraits, slot: number, opening?: Opening, released?: () => void) {
+    super(traits, slot)
     this.id = traits.hub.nextChannelId()
     if (opening !== undefined) this.rest = { opening, released }
   }
@@ -113,14 +71,6 @@ export class NativeChannel implements Channel {
     if (first && this.rest !== undefined) this.resume()
   }
 
-  get writable(): boolean {
-    return (this.state & WRITABLE) !== 0
-  }
-
-  get destroyed(): boolean {
-    return (this.state & DESTROYED) !== 0
-  }
-
   get writtenBytes(): number {
     return this.rest?.final?.written ?? this.traits.hub.written[this.slot]
   }
@@ -129,7 +79,7 @@ export class NativeChannel implements Channel {
     return this.rest?.wantsDrain === true
   }
 
-  get queuedBytes(): number {
+  override get queuedBytes(): number {
     return this.acceptedBytes - this.writtenBytes
   }
 
@@ -141,119 +91,11 @@ export class NativeChannel implements Channel {
     return this.rest?.final !== undefined
   }
 
-  // --- sending
+  // --- what is queued
 
-  send(payload: Payload): boolean {
-    if (typeof payload === 'string') return this.sendText(payload)
-    const bytes = toBytes(payload)
-    const { length } = bytes
-    const { traits } = this
-    if (length > traits.limit) throw tooLarge(length, traits.limit)
-    if (!this.writable) return false
-    if (length > LARGE) return this.sendLarge(bytes)
-    if (!traits.plain) return this.sendFormatted(bytes)
-    const { hub } = traits
-    const at = hub.reserve(this.slot, length + 4)
-    const { out } = hub
-    out[at] = length >>> 24
-    out[at + 1] = length >>> 16
-    out[at + 2] = length >>> 8
-    out[at + 3] = length
-    if (length <= 16) for (let i = 0; i < length; i++) out[at + 4 + i] = bytes[i]
-    else out.set(bytes, at + 4)
-    return this.accepted(length + 4)
-  }
-
-  private sendFormatted(bytes: Uint8Array): boolean {
-    const { hub, config, limit } = this.traits
-    const size = frameSize(config.format, limit, bytes.length)
-    if (size > hub.outBytes) return this.sendWide(bytes, size)
-    const at = hub.reserve(this.slot, size)
-    try {
-      writeFrame(config.format, bytes, hub.out, at)
-    } catch (error) {
-      hub.shrink(at)
-      throw error
-    }
-    return this.accepted(size)
-  }
-
-  private sendText(text: string): boolean {
-    const { hub, config, limit } = this.traits
-    if (text.length > LARGE) return this.send(Buffer.from(text))
-    if (!this.writable) {
-      if (text.length > limit) throw tooLarge(Buffer.byteLength(text), limit)
-      return false
-    }
-    const room = textFrameRoom(config.format, text)
-    if (room > hub.outBytes) return this.send(Buffer.from(text))
-    const at = hub.reserve(this.slot, room)
-    let end = at
-    try {
-      end = writeTextFrame(config.format, limit, text, hub.out, at)
-    } finally {
-      hub.shrink(end)
-    }
-    return this.accepted(end - at)
-  }
-
-  sendOwn(text: string): boolean {
-    if (!this.writable) return false
-    const bytes = Buffer.from(text)
-    return this.sendWide(bytes, frameSize(this.traits.config.format, MAX_FRAME_LENGTH, bytes.length))
-  }
-
-  /** Header by way of the out slab, payload from where it lies. */
-  private sendLarge(bytes: Uint8Array): boolean {
-    const { hub, config, plain } = this.traits
-    const prefix = plain ? 4 : headerSize(config.format, bytes.length)
-    // With the length field inside of the payload there is a header to be written into it: a copy.
-    if (!plain && config.format.strip >= 0) return this.sendWide(bytes, prefix + bytes.length)
-    hub.flush()
-    const at = hub.outBytes - prefix
-    writeHeader(config.format, bytes.length, hub.out, at)
-    hub.binding.sendLarge(this.slot, at, at + prefix, bytes, isBorrowed(bytes, hub))
-    return this.accepted(prefix + bytes.length)
-  }
-
-  private sendWide(bytes: Uint8Array, size: number): boolean {
-    const { hub, config } = this.traits
-    const frame = Buffer.allocUnsafeSlow(size)
-    writeFrame(config.format, bytes, frame, 0)
-    hub.flush()
-    hub.binding.sendLarge(this.slot, 0, 0, frame, false)
-    return this.accepted(size)
-  }
-
-  sendFrom(batch: FrameBatch, i: number): boolean {
-    const { hub, limit, prefix } = this.traits
-    if (
-      batch !== hub.delivering ||
-      !sameWire(hub.deliveringFrom as ChannelTraits, this.traits) ||
-      i >>> 0 !== i ||
-      i >= batch.length
-    ) {
-      return this.send(checkBatch(batch).view(i))
-    }
-    const start = batch.start(i)
-    const end = batch.end(i)
-    if (end - start > limit) throw tooLarge(end - start, limit)
-    if (!this.writable) return false
-    hub.forward(this.slot, start - prefix, end)
-    return this.accepted(end - start + prefix)
-  }
-
-  private accepted(size: number): boolean {
-    this.acceptedBytes += size
-    this.framesSent += 1
-    const { hub, config } = this.traits
-    if (this.acceptedBytes - hub.written[this.slot] < config.highWaterMark) return true
-    // What has not been handed over yet is no backlog of the peer's.
-    hub.flush()
-    if (!this.writable || this.queuedBytes < config.highWaterMark) return this.writable
+  protected override waitForDrain(): void {
     this.more().wantsDrain = true
     this.setMark()
-    return false
   }
 
   keep(bytes: number): void {
@@ -440,27 +282,4 @@ export class NativeChannel implements Channel {
     rest.final = { written: hub.written[this.slot], received: hub.received[this.slot] }
     rest.released?.()
   }
-}
-
-function fixedPrefix(format: CompiledFormat): number {
-  if (format.lengthBytes === 0 && format.strip < 0) return 0
-  return format.strip < 0 ? format.headerBytes : format.strip
-}
-
-/** Frames of `from` are, as they lie on the wire, what `to` would send. */
-function sameWire(from: ChannelTraits, to: ChannelTraits): boolean {
-  if (from.plain && to.plain) return true
-  const { format } = from.config
-  // What is in front of the payload and is no length was the sender's, and is zero when we send.
-  const isAllLength = format.lengthBytes > 0 && format.lengthOffset === 0 && from.prefix <= format.headerBytes
-  return (from === to || format === to.config.format) && from.prefix > 0 && isAllLength
-}
-
-/**
- * Borrowed from a delivery: the slab is written again by the next read, so what has to wait of it is copied. A large
- * frame's memory is not used again once somebody holds it.
- */
-function isBorrowed(bytes: Uint8Array, hub: NativeHub): boolean {
-  if (bytes.buffer === hub.lent?.buffer) hub.lent = undefined
-  return bytes.buffer === hub.slab.buffer
 }

@@ -1,6 +1,7 @@
 /** One listening socket of the addon. Knows whom to tell of connections, not what they carry. */
 import type { Address, Listener, ListenerConfig, ListenerEvents } from '../contract.js'
-import { ChannelTraits, NativeChannel } from './channel.js'
+import { NativeChannel } from './channel.js'
+import { ChannelTraits } from './channel-traits.js'
 import { systemError } from './faults.js'
 import type { NativeHub } from './hub.js'
 

@@ -16,7 +16,8 @@ import type {
   Transport,
 } from '../contract.js'
 import type { Binding } from './binding.js'
-import { ChannelTraits, NativeChannel, type Opening } from './channel.js'
+import { NativeChannel, type Opening } from './channel.js'
+import { ChannelTraits } from './channel-traits.js'
 import { systemError } from './faults.js'
 import { NativeHub } from './hub.js'
 import { NativeListener } from './listener.js'

@@ -1,0 +1,164 @@
+/**
+ * The sending half of a channel: frames are written into the hub's out slab, large ones go out from where they lie. The base
+ * of `NativeChannel`, and one object with it: there is one in every idle connection. Knows the hub, not who waits for what is
+ * queued.
+ */
+import { checkBatch, type FrameBatch } from '../../codec/batch.js'
+import { type Payload, toBytes } from '../../codec/bytes.js'
+import { frameSize, textFrameRoom, tooLarge, writeFrame, writeTextFrame } from '../../codec/encoder.js'
+import { headerSize, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
+import { type ChannelTraits, sameWire } from './channel-traits.js'
+import type { NativeHub } from './hub.js'
+
+/** From here on a payload goes out as a piece of its own, without a copy. */
+const LARGE = 16 * 1024
+
+/** Bits of a channel's state; one field, because there is one in every idle connection. */
+export const WRITABLE = 1
+export const DESTROYED = 2
+
+export abstract class ChannelSender {
+  acceptedBytes = 0
+  framesSent = 0
+  protected state = WRITABLE
+
+  constructor(
+    readonly traits: ChannelTraits,
+    protected readonly slot: number,
+  ) {}
+
+  get writable(): boolean {
+    return (this.state & WRITABLE) !== 0
+  }
+
+  get destroyed(): boolean {
+    return (this.state & DESTROYED) !== 0
+  }
+
+  /** Bytes that were accepted and not written. */
+  abstract readonly queuedBytes: number
+
+  /** At or over the high-water mark, with everything handed over: somebody waits for 'drain' from now on. */
+  protected abstract waitForDrain(): void
+
+  send(payload: Payload): boolean {
+    if (typeof payload === 'string') return this.sendText(payload)
+    const bytes = toBytes(payload)
+    const { length } = bytes
+    const { traits } = this
+    if (length > traits.limit) throw tooLarge(length, traits.limit)
+    if (!this.writable) return false
+    if (length > LARGE) return this.sendLarge(bytes)
+    if (!traits.plain) return this.sendFormatted(bytes)
+    const { hub } = traits
+    const at = hub.reserve(this.slot, length + 4)
+    const { out } = hub
+    out[at] = length >>> 24
+    out[at + 1] = length >>> 16
+    out[at + 2] = length >>> 8
+    out[at + 3] = length
+    if (length <= 16) for (let i = 0; i < length; i++) out[at + 4 + i] = bytes[i]
+    else out.set(bytes, at + 4)
+    return this.accepted(length + 4)
+  }
+
+  private sendFormatted(bytes: Uint8Array): boolean {
+    const { hub, config, limit } = this.traits
+    const size = frameSize(config.format, limit, bytes.length)
+    if (size > hub.outBytes) return this.sendWide(bytes, size)
+    const at = hub.reserve(this.slot, size)
+    try {
+      writeFrame(config.format, bytes, hub.out, at)
+    } catch (error) {
+      hub.shrink(at)
+      throw error
+    }
+    return this.accepted(size)
+  }
+
+  private sendText(text: string): boolean {
+    const { hub, config, limit } = this.traits
+    if (text.length > LARGE) return this.send(Buffer.from(text))
+    if (!this.writable) {
+      if (text.length > limit) throw tooLarge(Buffer.byteLength(text), limit)
+      return false
+    }
+    const room = textFrameRoom(config.format, text)
+    if (room > hub.outBytes) return this.send(Buffer.from(text))
+    const at = hub.reserve(this.slot, room)
+    let end = at
+    try {
+      end = writeTextFrame(config.format, limit, text, hub.out, at)
+    } finally {
+      hub.shrink(end)
+    }
+    return this.accepted(end - at)
+  }
+
+  sendOwn(text: string): boolean {
+    if (!this.writable) return false
+    const bytes = Buffer.from(text)
+    return this.sendWide(bytes, frameSize(this.traits.config.format, MAX_FRAME_LENGTH, bytes.length))
+  }
+
+  /** Header by way of the out slab, payload from where it lies. */
+  private sendLarge(bytes: Uint8Array): boolean {
+    const { hub, config, plain } = this.traits
+    const prefix = plain ? 4 : headerSize(config.format, bytes.length)
+    // With the length field inside of the payload there is a header to be written into it: a copy.
+    if (!plain && config.format.strip >= 0) return this.sendWide(bytes, prefix + bytes.length)
+    hub.flush()
+    const at = hub.outBytes - prefix
+    writeHeader(config.format, bytes.length, hub.out, at)
+    hub.binding.sendLarge(this.slot, at, at + prefix, bytes, isBorrowed(bytes, hub))
+    return this.accepted(prefix + bytes.length)
+  }
+
+  private sendWide(bytes: Uint8Array, size: number): boolean {
+    const { hub, config } = this.traits
+    const frame = Buffer.allocUnsafeSlow(size)
+    writeFrame(config.format, bytes, frame, 0)
+    hub.flush()
+    hub.binding.sendLarge(this.slot, 0, 0, frame, false)
+    return this.accepted(size)
+  }
+
+  sendFrom(batch: FrameBatch, i: number): boolean {
+    const { hub, limit, prefix } = this.traits
+    if (
+      batch !== hub.delivering ||
+      !sameWire(hub.deliveringFrom as ChannelTraits, this.traits) ||
+      i >>> 0 !== i ||
+      i >= batch.length
+    ) {
+      return this.send(checkBatch(batch).view(i))
+    }
+    const start = batch.start(i)
+    const end = batch.end(i)
+    if (end - start > limit) throw tooLarge(end - start, limit)
+    if (!this.writable) return false
+    hub.forward(this.slot, start - prefix, end)
+    return this.accepted(end - start + prefix)
+  }
+
+  private accepted(size: number): boolean {
+    this.acceptedBytes += size
+    this.framesSent += 1
+    const { hub, config } = this.traits
+    if (this.acceptedBytes - hub.written[this.slot] < config.highWaterMark) return true
+    // What has not been handed over yet is no backlog of the peer's.
+    hub.flush()
+    if (!this.writable || this.queuedBytes < config.highWaterMark) return this.writable
+    this.waitForDrain()
+    return false
+  }
+}
+
+/**
+ * Borrowed from a delivery: the slab is written again by the next read, so what has to wait of it is copied. A large
+ * frame's memory is not used again once somebody holds it.
+ */
+function isBorrowed(bytes: Uint8Array, hub: NativeHub): boolean {
+  if (bytes.buffer === hub.lent?.buffer) hub.lent = undefined
+  return bytes.buffer === hub.slab.buffer
+}
