@@ -7,8 +7,8 @@
 namespace framewire {
 
 namespace {
-// Behind a large frame, another of up to this size gets its memory in one piece; as much was paid for it
-// before.
+// After a large frame, another of up to its size, and this, gets its memory in one piece: as much was paid
+// for it before.
 constexpr size_t trusted_bytes = 1024 * 1024 + 64;
 // Told when there is no memory left to say more.
 Fault exhausted_fault = [] {
@@ -39,8 +39,8 @@ Connection *Connection::create(Hub &hub, ChannelConfig &config, bool is_tcp) noe
 Connection::Connection(ChannelConfig &config, bool is_tcp) noexcept
     : config_(config), is_tcp_(is_tcp), open_(false), adopted_(false), settling_(false), connecting_(false),
       paused_(false), own_target_(false), first_seen_(false), framed_(false), ended_(false), ending_(false),
-      shut_(false), closing_(false), lingers_(false), lingering_(false), closed_(false), detached_(false),
-      watched_(0) {}
+      shut_(false), closing_(false), lingers_(false), lingering_(false), closed_(false), behind_large_(false),
+      detached_(false), watched_(0) {}
 
 Connection &Connection::waiting(Deadline &deadline, DeadlineKind kind) noexcept {
   return kind == DeadlineKind::write ? static_cast<Backlog &>(deadline).connection

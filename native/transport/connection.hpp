@@ -175,9 +175,10 @@ private:
   bool lingers_ : 1;    // when it closes, in any case
   bool lingering_ : 1;  // waiting for the peer's end, reading into nowhere
   bool closed_ : 1;
-  bool detached_ : 1;   // the loop need not live for it
-  uint8_t watched_ : 2; // events the loop was asked for
-  // While it reads: wire size of the last frame if it was a large one, else 0. When it closes: how long it
+  bool behind_large_ : 1; // the last frame was a large one
+  bool detached_ : 1;     // the loop need not live for it
+  uint8_t watched_ : 2;   // events the loop was asked for
+  // While it reads: wire size of the last large frame, 0 before the first. When it closes: how long it
   // lingers, in milliseconds.
   uint32_t last_large_or_linger_ = 0;
   size_t accounted_ = 0;

@@ -22,7 +22,7 @@ FaultCode Connection::plan_read(uv_buf_t &buf) noexcept {
   own_target_ = target.own != nullptr;
   // Behind a large frame there is often another. Reading just enough of it to know lets all the rest go
   // straight into memory of its own, where a whole read would have to be copied there.
-  if (last_large_or_linger_ > 0 && !own_target_ && reassembly_.held() == 0)
+  if (behind_large_ && !own_target_ && reassembly_.held() == 0)
     target.room = std::min(target.room, probe_bytes);
   uint8_t *at = own_target_ ? target.own : hub().slab_cursor() + target.gap;
   buf = uv_buf_init(reinterpret_cast<char *>(at),
@@ -97,6 +97,7 @@ void Connection::landed(size_t n) noexcept {
   reassembly_.landed_own(limits(), n, outcome);
   if (outcome.stop == Landed::large_done) {
     framed_ = true;
+    behind_large_ = true;
     last_large_or_linger_ = static_cast<uint32_t>(std::min<size_t>(outcome.large.size, UINT32_MAX));
     bool kept = keep_large(outcome.large, outcome.start, outcome.end);
     account();
@@ -121,7 +122,7 @@ void Connection::landed_slab(size_t n) noexcept {
     hub().advance(outcome.consumed);
     if (outcome.rows > 0) {
       whole = framed_ = true;
-      last_large_or_linger_ = 0;
+      behind_large_ = false;
       hub().add_rows(slot_, outcome.rows);
     }
     switch (outcome.stop) {

@@ -89,7 +89,7 @@ export class Reassembly {
   /** Its length on the wire, 0 while the header is not whole. */
   private frameLength = 0
   private payloadLength = 0
-  /** Length of the last frame that came in pieces, if it was a large one. */
+  /** Length of the last large frame that came in pieces. */
   private lastLarge = 0
   /** Bytes still to come of a frame that is thrown away. */
   private skip = 0
@@ -281,7 +281,7 @@ export class Reassembly {
     const { table } = this.space
     table[0] = this.frameLength - this.payloadLength
     table[1] = this.frameLength
-    this.lastLarge = memory.length >= TRUST_FROM ? memory.length : 0
+    if (memory.length >= TRUST_FROM) this.lastLarge = memory.length
     this.release()
     this.deliver(memory, 1, 0, true, sink)
   }
@@ -339,7 +339,7 @@ export class Reassembly {
   }
 
   /**
-   * Room for `size` bytes: doubled, but never beyond the frame. Behind a large frame, another of up to its size gets
+   * Room for `size` bytes: doubled, but never beyond the frame. After a large frame, another of up to its size gets
    * its memory in one piece; as much was paid for it before.
    */
   private reserve(size: number): Buffer {
