@@ -69,26 +69,45 @@ function rowLine({ row, results }) {
 const shareOf = ({ row, parties }, options, rounds = roundsOf(row, options)) =>
   parties.length * rounds * roundSeconds(row, options)
 
+const shareOfAll = (entries, options, rounds) =>
+  entries.reduce((sum, one) => sum + shareOf(one, options, rounds), 0)
+
+/** Rows that take turns are measured together. */
+function turnsOf(rows) {
+  const turns = new Map()
+  for (const one of rows) {
+    const key = one.row.together ?? one.row.id
+    turns.set(key, [...(turns.get(key) ?? []), one])
+  }
+  return [...turns.values()]
+}
+
 /** The short suite keeps its time on a slow or busy machine too: rows that are behind get one round. */
-function roundsLeft(plan, i, options, started) {
-  const rounds = roundsOf(plan.rows[i].row, options)
+function roundsLeft(turns, i, options, started) {
+  const rounds = roundsOf(turns[i][0].row, options)
   if (!options.budgetSeconds || rounds === 1) return rounds
   const left = options.budgetSeconds - (performance.now() - started) / 1000
-  const rest = plan.rows.slice(i).reduce((sum, one) => sum + shareOf(one, options, 1), 0)
-  return rest + shareOf(plan.rows[i], options, rounds - 1) > left ? 1 : rounds
+  const rest = shareOfAll(turns.slice(i).flat(), options, 1)
+  return rest + shareOfAll(turns[i], options, rounds - 1) > left ? 1 : rounds
 }
 
 async function runRows(plan, options, progress, place, started) {
   const schedule = new Schedule({ ...options, place })
   const rows = []
   try {
-    for (const [i, { row, parties }] of plan.rows.entries()) {
-      const rounds = roundsLeft(plan, i, options, started)
-      const share = shareOf(plan.rows[i], options) / parties.length / rounds
-      const onRound = (name, error) => progress.step(error ? share * rounds : share, `${row.id}, ${name}`)
-      const results = await schedule.row(row, parties, onRound, rounds)
-      rows.push({ row, results })
-      progress.line(rowLine({ row, results }))
+    const turns = turnsOf(plan.rows)
+    for (const [i, entries] of turns.entries()) {
+      const rounds = roundsLeft(turns, i, options, started)
+      const share = roundsOf(entries[0].row, options) / rounds
+      const onRound = (row, name, error) => {
+        const seconds = share * roundSeconds(row, options)
+        progress.step(error ? seconds * rounds : seconds, `${row.id}, ${name}`)
+      }
+      const found = await schedule.rows(entries, onRound, rounds)
+      for (const [k, { row }] of entries.entries()) {
+        rows.push({ row, results: found[k] })
+        progress.line(rowLine(rows.at(-1)))
+      }
     }
   } finally {
     schedule.close()

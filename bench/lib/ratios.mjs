@@ -1,5 +1,7 @@
-// The promises about speed, as ratios of two medians of one run: what is divided by what, the floor that must be
-// held and the aim. A ratio whose parts were not measured in this run is left out.
+// The promises about speed, as ratios within one run: what is divided by what, the floor that must be held and the
+// aim. The median of what each round gave: a machine that is slower for a minute is so for both sides of a round.
+// A ratio whose parts were not measured in this run is left out.
+import { median } from './stats.mjs'
 
 const over = (id, title, row, party, base, floor, aim, options = {}) => ({
   id,
@@ -152,12 +154,20 @@ export const RATIOS = [
   linear('size', 'frame size', 'size-4m', 'size-8m'),
 ]
 
-/** The figure of a party, or of the best of several. */
-function figure(results, { row, party }, metric, lower) {
-  const names = Array.isArray(party) ? party : [party]
-  const values = names.map((name) => results[row]?.[name]?.[metric]).filter(Number.isFinite)
-  if (values.length === 0) return Number.NaN
-  return lower ? Math.min(...values) : Math.max(...values)
+/** The summary of a party, or of the best of several. */
+function best(results, { row, party }, metric, lower) {
+  const found = [party]
+    .flat()
+    .map((name) => results[row]?.[name])
+    .filter((summary) => Number.isFinite(summary?.[metric]))
+  return found.sort((a, b) => (lower ? a[metric] - b[metric] : b[metric] - a[metric]))[0]
+}
+
+function quotient(above, below, metric) {
+  const over = above.each?.[metric]
+  const under = below.each?.[metric]
+  if (!over || over.length !== under?.length) return above[metric] / below[metric]
+  return median(over.map((value, round) => value / under[round]))
 }
 
 /** Every ratio that can be had from `results` ({row: {party: summary}}), with its verdict. */
@@ -165,9 +175,10 @@ export function ratiosOf(results) {
   const found = []
   for (const ratio of RATIOS) {
     const { id, title, floor, aim, lower, metric } = ratio
-    const above = figure(results, ratio.above, metric, lower)
-    const value = ratio.below ? above / figure(results, ratio.below, metric, lower) : above
-    if (!Number.isFinite(value)) continue
+    const above = best(results, ratio.above, metric, lower)
+    const below = ratio.below && best(results, ratio.below, metric, lower)
+    if (!above || (ratio.below && !below)) continue
+    const value = below ? quotient(above, below, metric) : above[metric]
     const reached = (bar) => (lower ? value <= bar : value >= bar)
     const verdict = reached(aim) ? 'aim' : reached(floor) ? 'floor' : 'short'
     found.push({ id, title, value, floor, aim, lower, verdict })

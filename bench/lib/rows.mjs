@@ -127,7 +127,10 @@ const UNIX = [
   },
 ]
 
-/** Twice the work must take twice the time: the same rate at 1x, 2x, 4x, 8x of it. */
+/**
+ * Twice the work must take twice the time: the same rate at 1x, 2x, 4x, 8x of it. Rows that are compared take turns
+ * (`together`), as parties of one row do.
+ */
 function linear() {
   const own = ['native', 'js']
   const rows = []
@@ -137,6 +140,7 @@ function linear() {
       id: `linear-frames-${frames}m`,
       title: `receive ${frames} million frames of 64 B`,
       group: 'linear',
+      together: 'linear-frames',
       options: ['--frames', String(frames * 1e6)],
     })
   }
@@ -146,6 +150,7 @@ function linear() {
       id: `linear-conns-${count}`,
       title: `receive 64 B on ${count} connections at once`,
       group: 'linear',
+      together: 'linear-conns',
       options: ['--connections', String(count)],
     })
   }
@@ -155,6 +160,7 @@ function linear() {
       id: `linear-size-${mib}m`,
       title: `receive ${mib} MiB`,
       group: 'linear',
+      together: 'linear-size',
     })
   }
   return rows

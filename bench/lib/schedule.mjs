@@ -62,32 +62,37 @@ export class Schedule {
   }
 
   /** The rounds of a row. `onRound(name, error?)` is told after each. Gives {party: summary | {error}}. */
-  async row(row, parties, onRound, rounds = roundsOf(row, this.options)) {
-    const samples = new Map(parties.map((name) => [name, []]))
-    const failed = new Map()
-    const running = new Map()
+  async row(row, parties, onRound) {
+    const [results] = await this.rows([{ row, parties }], (_, name, error) => onRound(name, error))
+    return results
+  }
+
+  /** The same for rows that take turns. `onRound(row, name, error?)`; gives the results of each. */
+  async rows(entries, onRound, rounds = roundsOf(entries[0].row, this.options)) {
+    const turns = entries.flatMap(({ row, parties }) =>
+      parties.map((name) => ({ row, name, samples: [], error: undefined })),
+    )
+    const running = new Map(entries.map(({ row }) => [row, new Map()]))
     try {
       for (let round = 0; round < rounds; round++) {
-        for (const name of round % 2 ? [...parties].reverse() : parties) {
-          if (failed.has(name)) continue
+        for (const turn of round % 2 ? [...turns].reverse() : turns) {
+          const { row, name, samples } = turn
+          if (turn.error) continue
           try {
-            samples.get(name).push(await this.round(name, row, running))
+            samples.push(await this.round(name, row, running.get(row)))
           } catch (error) {
-            failed.set(name, error.message)
+            turn.error = error.message
           }
-          onRound(name, failed.get(name))
+          onRound(row, name, turn.error)
         }
       }
     } finally {
-      for (const { server } of running.values()) await server.stop()
+      for (const open of running.values()) for (const { server } of open.values()) await server.stop()
     }
-    const results = {}
-    for (const name of parties) {
-      results[name] = failed.has(name)
-        ? { error: failed.get(name) }
-        : summarize(samples.get(name), figureOf(row))
-    }
-    return results
+    const result = ({ row, samples, error }) => (error ? { error } : summarize(samples, figureOf(row)))
+    return entries.map(({ row }) =>
+      Object.fromEntries(turns.filter((turn) => turn.row === row).map((turn) => [turn.name, result(turn)])),
+    )
   }
 
   close() {

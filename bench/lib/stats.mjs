@@ -13,10 +13,16 @@ export function spread(values) {
   return (Math.max(...values) - Math.min(...values)) / 2 / median(values)
 }
 
-/** Medians of everything the rounds measured; `spread` is that of the row's own figure. */
+/** What is divided by what when two parties are compared: of these every round's value is kept. */
+const COMPARED = ['rate', 'bytesPerSecond', 'p50']
+
+/** Medians of everything the rounds measured; `spread` is that of the row's own figure, `each` has single rounds. */
 export function summarize(samples, figure) {
   const keys = Object.keys(samples[0])
   const summary = {}
   for (const key of keys) summary[key] = median(samples.map((sample) => sample[key]))
-  return { ...summary, spread: spread(samples.map((sample) => sample[figure])), rounds: samples.length }
+  const each = Object.fromEntries(
+    COMPARED.filter((key) => keys.includes(key)).map((key) => [key, samples.map((sample) => sample[key])]),
+  )
+  return { ...summary, spread: spread(samples.map((sample) => sample[figure])), rounds: samples.length, each }
 }

@@ -9,7 +9,7 @@ namespace framewire {
 namespace {
 // After a large frame, another of up to its size, and this, gets its memory in one piece: as much was paid
 // for it before.
-constexpr size_t trusted_bytes = 1024 * 1024 + 64;
+constexpr size_t trusted_bytes = (16u << 20) + 64;
 // Told when there is no memory left to say more.
 Fault exhausted_fault = [] {
   Fault fault;

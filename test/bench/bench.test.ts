@@ -58,6 +58,16 @@ describe('ratios and gates', () => {
     expect(find('js-64-over-npm').value).toBeCloseTo(4 / 3)
   })
 
+  it('are medians of what each round gave, where both sides have their rounds', () => {
+    const drifting = {
+      'receive-64': {
+        native: { bytesPerSecond: 60, each: { bytesPerSecond: [120, 60, 30] } },
+        net: { bytesPerSecond: 50, each: { bytesPerSecond: [60, 30, 50] } },
+      },
+    }
+    expect(ratiosOf(drifting)[0]).toMatchObject({ id: 'receive-64-over-net', value: 2 })
+  })
+
   it('turn round where less is better', () => {
     expect(find('ping-pong-over-net')).toMatchObject({ value: 0.8, verdict: 'floor' })
     expect(find('idle-bytes')).toMatchObject({ value: 500, verdict: 'floor' })

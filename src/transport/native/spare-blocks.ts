@@ -4,9 +4,9 @@
  */
 import { allocate } from '../../codec/own-buffer.js'
 
-/** Blocks larger than this are not kept. */
-const MAX_BYTES = 1024 * 1024 + 64
-const MAX_BLOCKS = 4
+/** Most bytes of all that are kept: one frame of the default `maxFrameLength`, or a few smaller ones. */
+const MOST_BYTES = 16 * 1024 * 1024 + 64
+const MOST_BLOCKS = 4
 
 export class SpareBlocks {
   private readonly blocks: Buffer[] = []
@@ -25,9 +25,13 @@ export class SpareBlocks {
   }
 
   put(block: Buffer): void {
-    // A detached one has length 0.
-    if (block.length === 0 || block.length > MAX_BYTES) return
-    if (this.blocks.length === MAX_BLOCKS) this.blocks.shift()
-    this.blocks.push(block)
+    const { blocks } = this
+    blocks.push(block)
+    // The oldest go first. One that was detached has length 0.
+    while (blocks.length > MOST_BLOCKS || totalOf(blocks) > MOST_BYTES) blocks.shift()
   }
+}
+
+function totalOf(blocks: readonly Buffer[]): number {
+  return blocks.reduce((total, block) => total + block.length, 0)
 }
