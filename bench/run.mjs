@@ -56,6 +56,15 @@ async function runMemory(options, progress, place, share) {
   return results
 }
 
+/** As it can be given again: where files go to says nothing of what was measured. */
+function commandOf(args) {
+  const said = args.filter((arg, i) => {
+    const named = (one) => /^--(json|out|gates)$/.test(one ?? '')
+    return !named(arg) && !named(args[i - 1]) && !/^--(json|out|gates)=/.test(arg)
+  })
+  return ['npm run bench', ...(said.length ? ['--', ...said] : [])].join(' ')
+}
+
 function rowLine({ row, results }) {
   const parts = Object.entries(results).map(([name, one]) => {
     if (one.error) return `${name} no figure (${one.error.split('\n')[0].slice(0, 160)})`
@@ -204,7 +213,7 @@ async function main(args) {
 
   const results = Object.fromEntries(rows.map(({ row, results: one }) => [row.id, one]))
   const method = {
-    command: ['npm run bench', ...(args.length ? ['--', ...args] : [])].join(' '),
+    command: commandOf(args),
     generator,
     place:
       { same: 'generator and server on one core', apart: 'generator and server on a core each' }[

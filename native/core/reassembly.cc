@@ -185,7 +185,7 @@ bool Reassembly::join(const Limits &limits, uint8_t *begin, size_t n, Outcome &o
 void Reassembly::landed_own(const Limits &limits, size_t n, Outcome &out) noexcept {
   assert(in_large_ && n <= block_.size - held_);
   clear(out);
-  held_ += n;
+  set_held(held_ + n);
   if (held_ < wire_) return;
   const Header header = read_header(limits, {block_.data, held_, nullptr, 0});
   out.stop = Landed::large_done;
@@ -209,7 +209,7 @@ bool Reassembly::hold(const Limits &limits, const uint8_t *bytes, size_t n, bool
     if (!move_to(limits, want, large)) return false;
   }
   if (n > 0) std::memcpy(block_.data + held_, bytes, n);
-  held_ = need;
+  set_held(need);
   if (limits.copied != nullptr) *limits.copied += n;
   return true;
 }
