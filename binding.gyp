@@ -20,10 +20,7 @@
         "native/transport/write_queue.cc",
         "native/binding/addon.cc",
         "native/binding/arguments.cc",
-        "native/binding/calls.cc",
         "native/binding/codec.cc",
-        "native/binding/connections.cc",
-        "native/binding/listeners.cc",
         "native/binding/memory.cc",
         "native/binding/runtime.cc",
         "native/binding/session.cc"

@@ -57,12 +57,12 @@ async function row(where, what, command, { says = /^/, options = {}, note = () =
 const versionOf = (name) =>
   `${name.startsWith('node') ? 'Node' : name[0].toUpperCase() + name.slice(1)} ${TOOLS[name].version}`
 
-function suite(where, what, node, files) {
+function suite(where, what, node, files, more = {}) {
   return row(where, what, [node, join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...files], {
     options: {
       cwd: root,
       timeout: 420_000,
-      env: { ...env, PREBUILDS_ONLY: '1', FRAMEWIRE_BACKEND: 'native', NO_COLOR: '1' },
+      env: { ...env, FRAMEWIRE_BACKEND: 'native', NO_COLOR: '1', ...more },
     },
     note: (output) => `${/Tests\s+(\d+) passed/.exec(output)?.[1] ?? '?'} tests`,
   })
@@ -71,7 +71,9 @@ function suite(where, what, node, files) {
 async function onNode(name) {
   const node = await tool(name)
   const where = versionOf(name)
-  await suite(where, 'contract suite, native, the one prebuild', node, ['test/contract/native.test.ts'])
+  await suite(where, 'contract suite, native, the one prebuild', node, ['test/contract/native.test.ts'], {
+    PREBUILDS_ONLY: '1',
+  })
   // The rest of the checkout's tests has run on the Node that runs this.
   if (!process.versions.node.startsWith(`${TOOLS[name].version.split('.')[0]}.`))
     await suite(where, 'contract suite, JavaScript; fault and unit suites, both', node, [

@@ -1,5 +1,5 @@
 /**
- * What the addon offers, as native/binding exports it. Numbers that are 0 or more are results, below 0 libuv
+ * What the addon offers, as native/binding/addon.cc declares it. Numbers that are 0 or more are results, below 0 libuv
  * error codes. Injected everywhere, so that a test can pass another one.
  */
 
