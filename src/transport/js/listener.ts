@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { FrameError } from '../../errors.js'
 import type { Address, Listener, ListenerConfig, ListenerEvents, ListenTarget } from '../contract.js'
 import type { Hub } from './hub.js'
-import { LastDescriptor } from './last-descriptor.js'
+import { LastDescriptors } from './last-descriptors.js'
 import { NetChannel } from './net-channel.js'
 
 /** How long a TLS handshake may take where no deadline says otherwise, ms. */
@@ -36,7 +36,7 @@ class JsListener implements Listener {
   readonly #server: Server
   /** Sockets whose TLS handshake is under way: nobody has been told of them yet. */
   readonly #shaking = new Set<Socket>()
-  readonly #lastDescriptor = new LastDescriptor()
+  readonly #lastDescriptors = new LastDescriptors()
   #address: Address | undefined
 
   constructor(hub: Hub, target: ListenTarget, config: ListenerConfig, events: ListenerEvents) {
@@ -124,9 +124,9 @@ class JsListener implements Listener {
     else socket.destroy()
   }
 
-  /** Behind the last descriptor there is none for anybody: that socket goes, and its descriptor tells the next one. */
+  /** Behind the last descriptors there are none for anybody: that socket goes, and its descriptor tells the next one. */
   #onPlain(socket: Socket): void {
-    if (!this.#lastDescriptor.isOf(socket)) this.#onSocket(socket)
+    if (!this.#lastDescriptors.include(socket)) this.#onSocket(socket)
     else {
       socket.destroy()
       this.#events.onDrop('descriptors', 1)

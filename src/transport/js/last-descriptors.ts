@@ -1,21 +1,22 @@
 /**
- * The last descriptor that this process may open. A system gives out the lowest that is free, so a socket that got this one
- * says that the table is full: libuv would accept and close the next ones without a word to anybody. Knows numbers, and how
- * Linux tells them; elsewhere no socket is the last.
+ * The last two descriptors that this process may open. A system gives out the lowest that is free, so a socket that got one of
+ * them says that the table is full: libuv would accept and close the next ones without a word to anybody. Two, because another
+ * thread may have a file open for a moment. Knows numbers, and how Linux tells them; elsewhere no socket is among the last.
  */
 import { readFileSync } from 'node:fs'
 import type { Socket } from 'node:net'
 
-export class LastDescriptor {
+export class LastDescriptors {
   #last = readLast()
 
-  /** `socket` has it, and no other can be opened beside it. */
-  isOf(socket: Socket): boolean {
+  /** `socket` has one of them. */
+  include(socket: Socket): boolean {
     const { _handle } = socket as { _handle?: { readonly fd?: number } | null }
-    if (this.#last === undefined || _handle?.fd !== this.#last) return false
+    const fd = _handle?.fd
+    if (this.#last === undefined || fd === undefined || fd < this.#last - 1) return false
     // The limit may have been raised. Where nothing can be opened to find out, it was not.
     this.#last = readLast() ?? this.#last
-    return _handle.fd === this.#last
+    return fd >= this.#last - 1
   }
 }
 
