@@ -133,6 +133,7 @@ public:
   void reset(MemorySource *large, MemorySource *small = nullptr) noexcept;
 
 private:
+  // No object is as large as half of what a size_t counts.
   void set_held(size_t bytes) noexcept { held_ = bytes & (SIZE_MAX >> 1); }
   bool join(const Limits &limits, uint8_t *begin, size_t n, Outcome &out) noexcept;
   bool hold(const Limits &limits, const uint8_t *bytes, size_t n, bool more) noexcept;

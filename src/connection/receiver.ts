@@ -82,15 +82,15 @@ export abstract class Receiver<In> extends BareEmitter {
   }
 
   protected set error(error: Error | undefined) {
-    if (error !== undefined) this.rest().error = error
+    if (error !== undefined) this.#more().error = error
   }
 
-  private get held(): Held | undefined {
+  get #held(): Held | undefined {
     return this.#rest?.held
   }
 
-  private set held(held: Held | undefined) {
-    if (held !== undefined) this.rest().held = held
+  set #held(held: Held | undefined) {
+    if (held !== undefined) this.#more().held = held
     else if (this.#rest !== undefined) this.#rest.held = undefined
   }
 
@@ -101,12 +101,12 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** The same, made when the first comes. @internal */
   protected makeSends(): PendingSends {
-    const rest = this.rest()
+    const rest = this.#more()
     rest.sends ??= new PendingSends()
     return rest.sends
   }
 
-  private rest(): Rest {
+  #more(): Rest {
     this.#rest ??= {}
     return this.#rest
   }
@@ -148,8 +148,8 @@ export abstract class Receiver<In> extends BareEmitter {
   resume(): this {
     if ((this.#state & PAUSED) === 0) return this
     this.#state &= ~PAUSED
-    if (this.held === undefined) this.readOn()
-    else this.kick()
+    if (this.#held === undefined) this.#read()
+    else this.#kick()
     return this
   }
 
@@ -159,7 +159,7 @@ export abstract class Receiver<In> extends BareEmitter {
   ): this {
     this.expectListener()
     super.on(event, listener)
-    if (event === 'frame') this.onFrameListener()
+    if (event === 'frame') this.#onFrameListener()
     return this
   }
 
@@ -176,7 +176,7 @@ export abstract class Receiver<In> extends BareEmitter {
   ): this {
     this.expectListener()
     super.prependListener(event, listener)
-    if (event === 'frame') this.onFrameListener()
+    if (event === 'frame') this.#onFrameListener()
     return this
   }
 
@@ -185,9 +185,9 @@ export abstract class Receiver<In> extends BareEmitter {
    * @throws {FrameError} `ERR_FRAME_CONSUMER_MODE` @internal
    */
   consume(consumer: BatchCallback | Consumer): void {
-    this.claim()
+    this.#claim()
     this.#consumer = consumer
-    this.kick()
+    this.#kick()
   }
 
   /** What frame `i` carries, by the connection's serialization, in memory of its own. @internal */
@@ -207,11 +207,11 @@ export abstract class Receiver<In> extends BareEmitter {
   fail(error: FrameError): void {
     if ((this.#state & DEAF) !== 0) return
     error.connectionId ??= this.id
-    if ((this.#state & CLOSED) === 0) this.tellFault(error, false)
+    if ((this.#state & CLOSED) === 0) this.#fault(error, false)
     else {
       // A late consumer's: everybody else has heard the last of this connection.
       this.silence()
-      guard(() => this.ending?.onClose(error))
+      guard(() => this.#ending?.onClose(error))
     }
   }
 
@@ -225,43 +225,43 @@ export abstract class Receiver<In> extends BareEmitter {
   /** @internal */
   channelBatch(batch: FrameBatch): void {
     if ((this.#state & DEAF) !== 0) return
-    if (this.held !== undefined || (this.#state & (PAUSED | CLAIMED)) !== CLAIMED) {
-      this.hold(batch, 0)
+    if (this.#held !== undefined || (this.#state & (PAUSED | CLAIMED)) !== CLAIMED) {
+      this.#hold(batch, 0)
       return
     }
-    const delivered = this.deliver(batch, 0)
-    if (delivered < batch.length && (this.#state & DEAF) === 0) this.hold(batch, delivered)
-    if (this.channel.queuedBytes >= CHOKE_BYTES && this.channel.isFull && this.init.chokes) this.choke()
+    const delivered = this.#deliver(batch, 0)
+    if (delivered < batch.length && (this.#state & DEAF) === 0) this.#hold(batch, delivered)
+    if (this.channel.queuedBytes >= CHOKE_BYTES && this.channel.isFull && this.init.chokes) this.#choke()
   }
 
   /** @internal */
   channelEnd(): void {
     if ((this.#state & DEAF) !== 0) return
-    if (this.held !== undefined) this.held.ended = true
-    else if ((this.#state & PAUSED) !== 0) this.holdNothing().ended = true
-    else this.tellEnd()
+    if (this.#held !== undefined) this.#held.ended = true
+    else if ((this.#state & PAUSED) !== 0) this.#holdNothing().ended = true
+    else this.#end()
   }
 
   /** @internal */
   channelFault(error: FrameError, lost: boolean): void {
     error.connectionId ??= this.id
-    const held = this.held
+    const held = this.#held
     if ((this.#state & DEAF) !== 0) {
       if (lost) this.error ??= error
-    } else if (held === undefined || isOverrun(error)) this.tellFault(error, lost)
+    } else if (held === undefined || isOverrun(error)) this.#fault(error, lost)
     else {
       // Frames come first. A loss concerns everybody but their consumer at once.
       held.fault = error
-      if (lost) this.reportHeld(held, error, true)
+      if (lost) this.#reportHeld(held, error, true)
     }
   }
 
-  private choke(): void {
+  #choke(): void {
     this.#state |= CHOKED
     this.channel.pause()
   }
 
-  private readOn(): void {
+  #read(): void {
     if ((this.#state & CHOKED) === 0) this.channel.resume()
   }
 
@@ -269,7 +269,7 @@ export abstract class Receiver<In> extends BareEmitter {
   channelDrain(): void {
     if ((this.#state & CHOKED) !== 0) {
       this.#state &= ~CHOKED
-      if (this.held === undefined && (this.#state & (PAUSED | DEAF)) === 0) this.channel.resume()
+      if (this.#held === undefined && (this.#state & (PAUSED | DEAF)) === 0) this.channel.resume()
     }
     guard(() => this.emit('drain'))
   }
@@ -277,20 +277,20 @@ export abstract class Receiver<In> extends BareEmitter {
   /** @internal */
   channelClose(): void {
     this.#state |= GONE
-    const held = this.held
-    if (held?.fault !== undefined) this.reportHeld(held, held.fault, false)
+    const held = this.#held
+    if (held?.fault !== undefined) this.#reportHeld(held, held.fault, false)
     const error = this.error ?? held?.fault
     this.settleSends(error)
     guard(() => this.init.policy?.onClosed?.(this.whole(), error))
-    this.deliverHeld()
-    if (this.held === undefined) this.tellClose()
+    this.#deliverHeld()
+    if (this.#held === undefined) this.#close()
   }
 
   // --- delivery ------------------------------------------------------------------------------------------------
 
   /** Delivers frames from `from` on; returns the first that was not delivered. */
-  private deliver(batch: FrameBatch, from: number): number {
-    if ((this.#state & EMITS) !== 0) return this.emitFrames(batch, from)
+  #deliver(batch: FrameBatch, from: number): number {
+    if ((this.#state & EMITS) !== 0) return this.#emitFrames(batch, from)
     const consumer = this.#consumer
     try {
       if (typeof consumer === 'function') consumer(batch)
@@ -302,7 +302,7 @@ export abstract class Receiver<In> extends BareEmitter {
     return batch.length
   }
 
-  private emitFrames(batch: FrameBatch, from: number): number {
+  #emitFrames(batch: FrameBatch, from: number): number {
     // Neighbours are copied together, which is cheaper than one by one.
     const isBuffer = this.init.serialization.kind === 'buffer'
     let copies: Buffer[] = []
@@ -336,39 +336,39 @@ export abstract class Receiver<In> extends BareEmitter {
     return length
   }
 
-  private hold(batch: FrameBatch, from: number): void {
-    this.holdNothing().batches.add(batch, from)
+  #hold(batch: FrameBatch, from: number): void {
+    this.#holdNothing().batches.add(batch, from)
   }
 
-  private holdNothing(): Held {
-    if (this.held === undefined) {
-      this.held = new Held(this.channel)
+  #holdNothing(): Held {
+    if (this.#held === undefined) {
+      this.#held = new Held(this.channel)
       this.channel.pause()
     }
-    return this.held
+    return this.#held
   }
 
   /** Delivers what is held in a tick of its own: a consumer that was just chosen or resumed gets to finish its line. */
-  private kick(): void {
-    if (this.held !== undefined) process.nextTick(() => this.deliverHeld())
-    else if ((this.#state & (ENDED | CLOSED)) !== 0) process.nextTick(() => this.tellLate())
+  #kick(): void {
+    if (this.#held !== undefined) process.nextTick(() => this.#deliverHeld())
+    else if ((this.#state & (ENDED | CLOSED)) !== 0) process.nextTick(() => this.#tellLate())
   }
 
   /** A consumer was chosen when everything was over. */
-  private tellLate(): void {
-    if ((this.#state & ENDED) !== 0) this.ending?.onEnd()
-    if ((this.#state & CLOSED) !== 0) this.ending?.onClose(this.error)
+  #tellLate(): void {
+    if ((this.#state & ENDED) !== 0) this.#ending?.onEnd()
+    if ((this.#state & CLOSED) !== 0) this.#ending?.onClose(this.error)
   }
 
-  private deliverHeld(): void {
-    const held = this.held
+  #deliverHeld(): void {
+    const held = this.#held
     if (held === undefined) return
     while (held.batches.length > 0) {
-      if (this.isStopped) {
-        if ((this.#state & (DEAF | GONE | CLOSED)) === GONE) this.awaitConsumer(held)
+      if (this.#isStopped) {
+        if ((this.#state & (DEAF | GONE | CLOSED)) === GONE) this.#awaitConsumer(held)
         return
       }
-      held.from = this.deliver(held.batches.first, held.from)
+      held.from = this.#deliver(held.batches.first, held.from)
       // A consumer that ended it all has emptied the queue.
       if (held.batches.length === 0 || held.from < held.batches.first.length) continue
       held.batches.shift()
@@ -376,94 +376,93 @@ export abstract class Receiver<In> extends BareEmitter {
     }
     if ((this.#state & DEAF) !== 0) return
     if ((this.#state & (PAUSED | GONE)) === PAUSED) return
-    this.held = undefined
-    this.tellHeld(held)
+    this.#held = undefined
+    this.#tellHeld(held)
   }
 
   /** Every frame was delivered: what happened behind them. */
-  private tellHeld(held: Held): void {
+  #tellHeld(held: Held): void {
     if ((this.#state & CLOSED) !== 0) {
       if (held.ended) this.#state |= ENDED
-      this.tellLate()
+      this.#tellLate()
       return
     }
-    if (held.ended) this.tellEnd()
-    if (held.fault !== undefined && (this.#state & DEAF) === 0)
-      this.tellFault(held.fault, false, held.reported)
-    if ((this.#state & GONE) !== 0) this.tellClose()
-    else if ((this.#state & (PAUSED | DEAF)) === 0) this.readOn()
+    if (held.ended) this.#end()
+    if (held.fault !== undefined && (this.#state & DEAF) === 0) this.#fault(held.fault, false, held.reported)
+    if ((this.#state & GONE) !== 0) this.#close()
+    else if ((this.#state & (PAUSED | DEAF)) === 0) this.#read()
   }
 
   /** Nothing is delivered now. A consumer that is pulled from has room for what was read before the channel closed. */
-  private get isStopped(): boolean {
-    if ((this.#state & DEAF) !== 0 || !this.isConsumed) return true
-    return (this.#state & PAUSED) !== 0 && !((this.#state & GONE) !== 0 && this.ending !== undefined)
+  get #isStopped(): boolean {
+    if ((this.#state & DEAF) !== 0 || !this.#isConsumed) return true
+    return (this.#state & PAUSED) !== 0 && !((this.#state & GONE) !== 0 && this.#ending !== undefined)
   }
 
-  private get isConsumed(): boolean {
+  get #isConsumed(): boolean {
     return (this.#state & EMITS) === 0 ? this.#consumer !== undefined : this.listenerCount('frame') > 0
   }
 
   /** The connection is gone, and frames wait. */
-  private awaitConsumer(held: Held): void {
-    if ((this.#state & PAUSED) !== 0 && this.isConsumed) {
-      process.nextTick(() => this.tellWriters())
+  #awaitConsumer(held: Held): void {
+    if ((this.#state & PAUSED) !== 0 && this.#isConsumed) {
+      process.nextTick(() => this.#tellWriters())
       return
     }
     // Nobody is there to wait for. What was read is kept for who comes later.
     this.error ??= held.fault
-    this.tellClose()
+    this.#close()
   }
 
   /** Who has paused until 'drain' would wait for ever, and for 'close' as well: nothing is queued any more. */
-  private tellWriters(): void {
-    if (this.held !== undefined && (this.#state & (PAUSED | CLOSED)) === PAUSED)
+  #tellWriters(): void {
+    if (this.#held !== undefined && (this.#state & (PAUSED | CLOSED)) === PAUSED)
       guard(() => this.emit('drain'))
   }
 
   /** The consumer, where it wants to know how it ends. */
-  private get ending(): Consumer | undefined {
+  get #ending(): Consumer | undefined {
     return typeof this.#consumer === 'object' ? this.#consumer : undefined
   }
 
-  private claim(): void {
+  #claim(): void {
     if ((this.#state & CLAIMED) !== 0) {
       throw new FrameError('ERR_FRAME_CONSUMER_MODE', { connectionId: this.id })
     }
     this.#state |= CLAIMED
   }
 
-  private onFrameListener(): void {
+  #onFrameListener(): void {
     if ((this.#state & EMITS) === 0) {
-      this.claim()
+      this.#claim()
       this.#state |= EMITS
     }
-    this.kick()
+    this.#kick()
   }
 
   // --- the end of it -------------------------------------------------------------------------------------------
 
-  private tellEnd(): void {
+  #end(): void {
     this.#state |= ENDED
     if (this.init.policy?.onEnd?.(this.whole())) {
       // The policy goes on from here.
-    } else if (this.ending !== undefined) this.ending.onEnd()
+    } else if (this.#ending !== undefined) this.#ending.onEnd()
     else this.endUnattended()
     guard(() => this.emit('end'))
   }
 
   /** `reported`: the policy has heard of it and has nothing to close. */
-  private tellFault(error: FrameError, lost: boolean, reported = false): void {
+  #fault(error: FrameError, lost: boolean, reported = false): void {
     this.error ??= error
     this.silence()
-    const handled = reported || this.report(error, lost)
-    this.tellError(error)
-    if ((this.#state & GONE) !== 0) this.tellClose()
+    const handled = reported || this.#report(error, lost)
+    this.#tell(error)
+    if ((this.#state & GONE) !== 0) this.#close()
     else if (!handled) this.channel.close({ ms: this.channel.framesSent > 0 ? ERROR_LINGER_MS : 0 })
   }
 
   /** Returns whether somebody else closes the channel. */
-  private report(error: FrameError, lost: boolean): boolean {
+  #report(error: FrameError, lost: boolean): boolean {
     publish('framewire:error', () => ({ connection: this, error }))
     let handled = lost
     guard(() => {
@@ -472,35 +471,35 @@ export abstract class Receiver<In> extends BareEmitter {
     return handled
   }
 
-  private reportHeld(held: Held, error: FrameError, lost: boolean): void {
+  #reportHeld(held: Held, error: FrameError, lost: boolean): void {
     if (held.reported) return
     held.reported = true
-    this.report(error, lost)
+    this.#report(error, lost)
   }
 
   /** From here on nothing is delivered; what was held is dropped. @internal */
   protected silence(): void {
     this.#state |= DEAF
     // A loss that nobody but the policy knows of yet is still what closes the connection.
-    const held = this.held
+    const held = this.#held
     if (held?.reported) this.error ??= held.fault
     held?.batches.clear()
-    this.held = undefined
-    if ((this.#state & (GONE | CLOSED)) === GONE) process.nextTick(() => this.tellClose())
+    this.#held = undefined
+    if ((this.#state & (GONE | CLOSED)) === GONE) process.nextTick(() => this.#close())
   }
 
-  private tellClose(): void {
+  #close(): void {
     if ((this.#state & CLOSED) !== 0) return
     this.#state |= CLOSED
-    if (this.held === undefined) this.#state |= DEAF
+    if (this.#held === undefined) this.#state |= DEAF
     const { error } = this
     guard(() => this.init.policy?.onOver?.(this.whole()))
-    guard(() => this.ending?.onClose(error))
-    if (error !== undefined) this.tellError(error)
+    guard(() => this.#ending?.onClose(error))
+    if (error !== undefined) this.#tell(error)
     guard(() => (error === undefined ? this.emit('close') : this.emit('close', error)))
   }
 
-  private tellError(error: Error): void {
+  #tell(error: Error): void {
     if ((this.#state & TOLD) !== 0) return
     this.#state |= TOLD
     if (this.listenerCount('error') > 0) guard(() => this.emit('error', error))

@@ -85,6 +85,8 @@ export class NativeHub {
     this.written = this.tables.written
     this.received = this.tables.received
     this.marks = this.tables.marks
+    // The addon goes on using this memory wherever it belongs by then.
+    for (const table of Object.values(this.tables)) seal(table.buffer)
     binding.open(
       this.tables,
       (runs, states) => this.turn(runs, states),
