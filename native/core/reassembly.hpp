@@ -116,9 +116,6 @@ public:
   size_t held() const noexcept { return held_; }
   // Memory held for them, bytes: never more than twice held(), or 64, or what Limits::trusted allows.
   size_t reserved() const noexcept { return block_.size; }
-  // What of it counts as used: memory that Limits::trusted allows ahead of what has arrived takes none before
-  // it is written to.
-  size_t charged() const noexcept { return block_.size < 2 * held_ ? block_.size : 2 * held_; }
   // Its header is whole, so the body is what is waited for.
   bool header_whole() const noexcept { return wire_ != 0; }
   // Wire size of the unfinished frame; 0 while its header is not whole.

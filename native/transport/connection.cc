@@ -10,6 +10,8 @@ namespace {
 // After a large frame, another of up to its size, and this, gets its memory in one piece: as much was paid
 // for it before.
 constexpr size_t trusted_bytes = (16u << 20) + 64;
+// The same when half of the budget is used.
+constexpr size_t cautious_bytes = (1u << 20) + 64;
 // Told when there is no memory left to say more.
 Fault exhausted_fault = [] {
   Fault fault;
@@ -75,7 +77,9 @@ Reassembly::Limits Connection::limits() const noexcept {
   limits.max_payload = config_.max_payload;
   limits.large = &hub().large();
   limits.slab_size = hub().memory().slab_size;
-  limits.trusted = closing_ ? 0 : std::min<size_t>(last_large_or_linger_, trusted_bytes);
+  const Budget &budget = config_.budget;
+  const size_t most = budget.held < budget.limit / 2 ? trusted_bytes : cautious_bytes;
+  limits.trusted = closing_ ? 0 : std::min<size_t>(last_large_or_linger_, most);
   return limits;
 }
 

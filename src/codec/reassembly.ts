@@ -67,7 +67,7 @@ export interface ReassemblyOptions {
 
 /** Bytes of a frame that have to be here before it gets memory ahead of them, and the most that it gets. */
 const TRUST_FROM = 16 * 1024
-const TRUST_MOST = 16 * 1024 * 1024 + 64
+const TRUST_MOST = 1024 * 1024 + 64
 
 export class Reassembly {
   readonly format: CompiledFormat
@@ -125,11 +125,6 @@ export class Reassembly {
   /** Memory set aside for it, in bytes. */
   get reserved(): number {
     return this.memory === null ? 0 : this.memory.length
-  }
-
-  /** What of it counts as used: memory that is there ahead of what has arrived takes none before it is written to. */
-  get charged(): number {
-    return Math.min(this.reserved, 2 * this.have)
   }
 
   /** 'boundary': no byte of the next frame has come; 'header': its header is not whole; 'body': the rest is not. */

@@ -142,7 +142,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
       return
     }
     if (!this.#paused) this.#reading?.moved(input, now)
-    if (input.charged > 0 || this.#charged > 0) this.#chargeInput()
+    if (input.reserved > 0 || this.#charged > 0) this.#chargeInput()
   }
 
   readonly #deliver = (batch: FrameBatch): void => {
@@ -192,7 +192,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
 
   /** Counts what is held against the budget. True: this channel brings it over the limit, and has to go. */
   #charge(): boolean {
-    const held = this.#closed ? 0 : this.queuedBytes + (this.#input?.charged ?? 0) + this.#kept
+    const held = this.#closed ? 0 : this.queuedBytes + (this.#input?.reserved ?? 0) + this.#kept
     const more = held - this.#charged
     if (more === 0) return false
     this.#charged = held
