@@ -64,6 +64,12 @@ Napi::Value flush(const Napi::CallbackInfo &info) {
   return undefined(info);
 }
 
+// The end of a turn in which the slab was given away.
+Napi::Value use_slab(const Napi::CallbackInfo &info) {
+  session(info).use_slab();
+  return undefined(info);
+}
+
 // --- configurations: createConfig(object) -> id, dropConfig(id)
 
 Napi::Value create_config(const Napi::CallbackInfo &info) {
@@ -367,6 +373,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData<Session, let_go>(new Session(env));
   exports.Set("open", Napi::Function::New<open>(env));
   exports.Set("flush", Napi::Function::New<flush>(env));
+  exports.Set("useSlab", Napi::Function::New<use_slab>(env));
   exports.Set("createConfig", Napi::Function::New<create_config>(env));
   exports.Set("dropConfig", Napi::Function::New<drop_config>(env));
   exports.Set("heldBytes", Napi::Function::New<held_bytes>(env));

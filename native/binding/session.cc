@@ -75,6 +75,15 @@ void Session::open(const Napi::CallbackInfo &info) {
   napi_add_async_cleanup_hook(env_, clean_up, this, &cleanup_);
 }
 
+void Session::use_slab() {
+  void *data = nullptr;
+  size_t size = 0;
+  const size_t wanted = hub_ == nullptr ? 0 : hub_->memory().slab_size;
+  if (wanted > 0 && !read_table(env_, tables_.Value(), "slab", napi_uint8_array, wanted, data, size)) return;
+  if (wanted > 0 && size == wanted && hub_->use_slab(static_cast<uint8_t *>(data))) return;
+  Napi::Error::New(env_, "the slab is in use, or another one has another size").ThrowAsJavaScriptException();
+}
+
 void Session::clean_up(napi_async_cleanup_hook_handle, void *data) {
   auto *session = static_cast<Session *>(data);
   session->hub_->close(closed, session);

@@ -24,6 +24,8 @@ public:
 
   // (tables, turn, allocate): once.
   void open(const Napi::CallbackInfo &info);
+  // `tables.slab` is another one from now on.
+  void use_slab();
   Hub *hub() noexcept { return hub_.get(); }
   JsMemory &large() noexcept { return large_; }
   size_t &held_payloads() noexcept { return held_payloads_; }

@@ -19,8 +19,9 @@ constexpr size_t kLargeFrom = 16 * 1024;
 
 using Limits = Reassembly::Limits;
 
+// Just over a quarter, so that a payload of a quarter and its header are not.
 bool is_large(const Limits &limits, uint64_t wire) noexcept {
-  return wire > limits.slab_size / 4;
+  return wire > limits.slab_size / 4 + limits.slab_size / 1024;
 }
 
 size_t large_from(const Limits &limits) noexcept {

@@ -194,7 +194,7 @@ void Hub::turn() noexcept {
   }
   expire();
   size_t states = collect_states();
-  if (runs_ > 0 || states > 0) cross(states);
+  if (runs_ > 0 || states > 0) cross(states, false);
   cursor_ = 0;
   settle_bare();
   release_closed();
@@ -202,8 +202,14 @@ void Hub::turn() noexcept {
 }
 
 void Hub::deliver_early(bool keep_slab) noexcept {
-  if (runs_ > 0) cross(0);
+  if (runs_ > 0) cross(0, keep_slab);
   if (!keep_slab) cursor_ = 0;
+}
+
+bool Hub::use_slab(uint8_t *slab) noexcept {
+  if (!in_turn_ || keeps_slab_ || memory_.control[control_segments] > 0) return false;
+  memory_.slab = slab;
+  return true;
 }
 
 void Hub::make_room() noexcept {
@@ -212,10 +218,12 @@ void Hub::make_room() noexcept {
 }
 
 // One call over to the owner, and one back for everything it wants written.
-void Hub::cross(size_t states) noexcept {
+void Hub::cross(size_t states, bool keep) noexcept {
   size_t runs = runs_;
   in_turn_ = true;
   memory_.control[control_in_turn] = 1;
+  keeps_slab_ = keep;
+  memory_.control[control_keep] = keep ? 1 : 0;
   owner_.turn(runs, states);
   memory_.control[control_in_turn] = 0;
   rows_ = runs_ = 0;

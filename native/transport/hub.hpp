@@ -64,6 +64,7 @@ enum Control : uint32_t {
   control_segments = 0, // segments not handed over yet
   control_in_turn = 1,  // 1 while a turn runs: what is queued is handed over when it ends
   control_out = 2,      // bytes of the out slab in use
+  control_keep = 3,     // 1 while a turn runs and bytes that were not looked at yet lie in the slab
   control_words = 4,
 };
 
@@ -120,6 +121,9 @@ public:
   uint32_t slots_used() const noexcept { return static_cast<uint32_t>(slots_used_); }
   // Hands segments [0, control_segments) to the kernel, or queues them.
   void flush() noexcept;
+  // Another slab of the same size takes the place of the one that was given away with what lies in it; when
+  // everything in it was delivered and forwarded. False: something was not.
+  bool use_slab(uint8_t *slab) noexcept;
 
   // --- for connections and listeners
   uv_loop_t *loop() const noexcept { return loop_; }
@@ -160,7 +164,7 @@ private:
   static void on_handle_closed(uv_handle_t *handle);
   void wake() noexcept;
   void turn() noexcept;
-  void cross(size_t states) noexcept;
+  void cross(size_t states, bool keep) noexcept;
   size_t collect_states() noexcept;
   void release_closed() noexcept;
   void release(Connection *connection) noexcept;
@@ -195,7 +199,7 @@ private:
   uint32_t *touched_ = nullptr;
   size_t slots_capacity_ = 0, slots_used_ = 0, free_count_ = 0, live_ = 0;
 
-  bool idle_on_ = false, in_turn_ = false, closing_ = false;
+  bool idle_on_ = false, in_turn_ = false, keeps_slab_ = false, closing_ = false;
   int open_handles_ = 0;
   void (*done_)(void *) = nullptr;
   void *done_context_ = nullptr;

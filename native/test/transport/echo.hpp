@@ -105,6 +105,7 @@ public:
   void turn(size_t runs, size_t states) noexcept override {
     for (size_t i = 0; i < runs; i++) deliver(runs_[i]);
     for (size_t i = 0; i < states; i++) tell(states_[i]);
+    if (gives_slab) give_slab();
   }
 
   LargeMemory large;
@@ -115,8 +116,22 @@ public:
   size_t frames = 0, opened = 0, ended = 0, closed = 0, dropped = 0, exhausted = 0, errors = 0;
   std::map<FaultCode, size_t> faults;
   bool echoes = true;
+  // At the end of every turn. What was given away is somebody else's, who writes to it.
+  bool gives_slab = false;
+  size_t given = 0, refused = 0;
 
 private:
+  void give_slab() noexcept {
+    hub_->flush();
+    if (!hub_->use_slab(next_slab_.data())) {
+      refused++;
+      return;
+    }
+    given++;
+    slab_.swap(next_slab_);
+    std::memset(next_slab_.data(), 0xee, next_slab_.size());
+  }
+
   void add(uint32_t slot, uint32_t start, uint32_t end, SegmentKind kind) noexcept {
     if (control_[control_segments] == max_segments) hub_->flush();
     segments_[control_[control_segments]++] = {slot, start, end, kind};
@@ -168,7 +183,8 @@ private:
   }
 
   uv_loop_t loop_;
-  std::vector<uint8_t> slab_ = std::vector<uint8_t>(slab_bytes), out_ = std::vector<uint8_t>(4096);
+  std::vector<uint8_t> slab_ = std::vector<uint8_t>(slab_bytes), next_slab_ = slab_,
+                       out_ = std::vector<uint8_t>(4096);
   std::vector<FrameRow> rows_ = std::vector<FrameRow>(max_rows);
   std::vector<FrameRun> runs_ = std::vector<FrameRun>(max_runs);
   std::vector<StateRow> states_ = std::vector<StateRow>(max_states);

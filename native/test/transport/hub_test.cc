@@ -64,6 +64,28 @@ TEST_CASE("thousands of empty frames in one read cross in several turns, and all
   REQUIRE(run_until(hub, peers, [&] { return hub.frames == 50'000; }));
 }
 
+TEST_CASE("a slab that was given away is let alone, unless bytes that were not looked at lie in it") {
+  Folder folder;
+  EchoHub hub;
+  hub.gives_slab = true;
+  REQUIRE(hub.listen(folder.path()) == 0);
+  auto peers = connect_peers(folder, 20);
+  auto stream = mixed_stream();
+  stream.resize(stream.size() + 4 * 5'000);
+  append_frame(10'000, 9, stream);
+  for (auto &peer : peers) peer->to_write = stream;
+  REQUIRE(run_until(hub, peers, [&] {
+    for (auto &peer : peers)
+      if (peer->received.size() < stream.size()) return false;
+    return true;
+  }));
+  for (auto &peer : peers) CHECK(peer->received == stream);
+  CHECK(hub.given > 10);
+  CHECK(hub.refused > 0);
+  uint8_t other[EchoHub::slab_bytes];
+  CHECK_FALSE(hub.hub().use_slab(other)); // not in a turn
+}
+
 TEST_CASE("connections over the limit are turned away and counted") {
   Folder folder;
   EchoHub hub;

@@ -2,7 +2,7 @@
  * Memory that a transport goes on writing to by its address while others see it: it stays where it is, whoever asks for it to be
  * moved. Knows what a runtime has for that, not what lies in it.
  */
-import { OwnBytes } from '../own-buffer.js'
+import { OwnBytes, piece } from '../own-buffer.js'
 import { seal } from './seal.js'
 
 const PAGE_BYTES = 64 * 1024
@@ -37,6 +37,17 @@ export function fixedMemory(bytes: number): Buffer {
   const buffer = Buffer.allocUnsafeSlow(bytes)
   seal(buffer.buffer)
   return buffer
+}
+
+/** {@link fixedMemory} of each of these sizes: of its own, or where address space is dear in one piece. */
+export function fixedPieces(...sizes: number[]): Buffer[] {
+  if (!SEAL_IS_LOOSE) return sizes.map(fixedMemory)
+  const whole = fixedMemory(sizes.reduce((total, size) => total + size, 0))
+  let at = 0
+  return sizes.map((size) => {
+    at += size
+    return piece(whole, at - size, size)
+  })
 }
 
 function webAssemblyMemory(pages: number): ArrayBuffer | undefined {

@@ -5,7 +5,8 @@
 
 /** Everything the hub shares with the addon; both write, as native/transport/hub.hpp says who and when. */
 export interface HubTables {
-  readonly slab: Buffer
+  /** Another one after `useSlab`. */
+  slab: Buffer
   readonly rows: Uint32Array
   readonly runs: Uint32Array
   readonly states: Uint32Array
@@ -59,6 +60,8 @@ export interface Binding {
     allocate: (size: number) => Buffer,
   ): void
   flush(): void
+  /** From now on what is read goes to `tables.slab`, of the same size: at the end of a turn, unless `control` says that more lies in the old one. */
+  useSlab(): void
   createConfig(config: NativeConfig): number
   dropConfig(config: number): void
   heldBytes(config: number): number

@@ -160,5 +160,5 @@ export abstract class ChannelSender {
  */
 function isBorrowed(bytes: Uint8Array, hub: NativeHub): boolean {
   if (bytes.buffer === hub.lent?.buffer) hub.lent = undefined
-  return bytes.buffer === hub.slab.buffer
+  return hub.isBorrowed(bytes.buffer)
 }

@@ -3,20 +3,17 @@
  * the out slab into which all connections write their frames. Knows channels and listeners by their numbers.
  */
 import { FrameBatch } from '../../codec/batch.js'
-import { fixedMemory } from '../../codec/node/fixed-memory.js'
 import { seal } from '../../codec/node/seal.js'
-import { allocate, piece } from '../../codec/own-buffer.js'
+import { allocate } from '../../codec/own-buffer.js'
 import type { Binding, HubTables } from './binding.js'
 import type { NativeChannel } from './channel.js'
 import type { ChannelTraits } from './channel-traits.js'
 import type { NativeListener } from './listener.js'
+import { ReceiveSlab } from './receive-slab.js'
 import { SpareBlocks } from './spare-blocks.js'
 
 /** Sizes are native/transport's to use and ours to choose; see docs/benchmarks.md for what was measured. */
-const SLAB_BYTES = 256 * 1024
 const OUT_BYTES = 256 * 1024
-const MAX_ROWS = 16 * 1024
-const ROWS_BYTES = 2 * 4 * MAX_ROWS
 const MAX_RUNS = 4 * 1024
 const MAX_STATES = 1024
 const MAX_SEGMENTS = 4 * 1024
@@ -27,6 +24,7 @@ const MAX_SLOTS = 256 * 1024
 const SEGMENTS = 0
 const IN_TURN = 1
 const OUT = 2
+const KEEP = 3
 
 /** Kinds of segments. */
 const KIND_OUT = 0
@@ -41,7 +39,6 @@ const NO_BATCH = new FrameBatch(allocate(0), new Uint32Array(0))
 
 export class NativeHub {
   readonly out: Buffer
-  readonly slab: Buffer
   readonly outBytes = OUT_BYTES
   readonly written: Float64Array
   readonly received: Float64Array
@@ -50,6 +47,7 @@ export class NativeHub {
   /** What is being delivered out of the slab, and how it lies there: what `sendFrom` may forward in place. */
   delivering: FrameBatch = NO_BATCH
   deliveringFrom: ChannelTraits | undefined
+  private readonly slab = new ReceiveSlab()
   private readonly tables: HubTables
   private readonly control: Uint32Array
   private readonly segments: Uint32Array
@@ -63,11 +61,9 @@ export class NativeHub {
   private lastListener = 0
 
   constructor(readonly binding: Binding) {
-    // What a batch shows: bytes and a table.
-    const shown = fixedMemory(SLAB_BYTES + ROWS_BYTES)
     this.tables = {
-      slab: piece(shown, 0, SLAB_BYTES),
-      rows: new Uint32Array(shown.buffer, shown.byteOffset + SLAB_BYTES, 2 * MAX_ROWS),
+      slab: this.slab.bytes,
+      rows: this.slab.rows,
       runs: new Uint32Array(4 * MAX_RUNS),
       states: new Uint32Array(4 * MAX_STATES),
       out: allocate(OUT_BYTES),
@@ -79,7 +75,6 @@ export class NativeHub {
       owners: new Uint32Array(MAX_SLOTS),
     }
     this.out = this.tables.out
-    this.slab = this.tables.slab
     this.control = this.tables.control
     this.segments = this.tables.segments
     this.written = this.tables.written
@@ -201,6 +196,7 @@ export class NativeHub {
 
   private turn(runs: number, states: number): void {
     const table = this.tables.runs
+    this.slab.beginTurn(this.endOfRuns(runs), this.control[KEEP] === 1)
     for (let at = 0; at < 4 * runs; at += 4) {
       const slot = table[at]
       const channel = this.channels[slot] ?? this.accept(slot)
@@ -221,14 +217,39 @@ export class NativeHub {
         rethrowLater(error)
       }
     }
+    if (this.slab.isGiven) this.renewSlab()
+  }
+
+  /** Where in the slab the last frame of a turn ends. */
+  private endOfRuns(runs: number): number {
+    const { runs: table, rows } = this.tables
+    for (let at = 4 * runs - 4; at >= 0; at -= 4) {
+      if (table[at + 3] === 0) return rows[2 * (table[at + 1] + table[at + 2]) - 1]
+    }
+    return 0
+  }
+
+  private renewSlab(): void {
+    // What is forwarded out of it goes first.
+    this.flush()
+    this.tables.slab = this.slab.renew()
+    this.binding.useSlab()
+  }
+
+  /** Memory that is read to again when this turn is over. */
+  isBorrowed(memory: ArrayBufferLike): boolean {
+    const { slab, delivering } = this
+    return memory === slab.bytes.buffer && !slab.isGiven && !isGivenOf(delivering)
   }
 
   private deliver(channel: NativeChannel, first: number, count: number): void {
-    const batch = new FrameBatch(this.slab, this.tables.rows)
+    const { slab } = this
+    const batch = new FrameBatch(slab.bytes, slab.rows)
     batch.length = count
     batch.base = 2 * first
     batch.wireStart = batch.start(0) - channel.traits.prefix
     batch.seal = seal
+    batch.owned = slab.mayGive(count, batch.end(count - 1) - batch.wireStart)
     channel.framesReceived += count
     this.delivering = batch
     this.deliveringFrom = channel.traits
@@ -236,6 +257,7 @@ export class NativeHub {
       channel.events.channelBatch(batch)
     } finally {
       this.delivering = NO_BATCH
+      slab.isGiven ||= isGivenOf(batch)
       batch.expire()
     }
   }
@@ -262,6 +284,11 @@ export class NativeHub {
     listener.announce(channel)
     return channel
   }
+}
+
+/** Frames of it are somebody's who keeps them. */
+function isGivenOf(batch: FrameBatch): boolean {
+  return batch.owned && batch.given > 0
 }
 
 /** Reaches `uncaughtException` once everything else of this turn was delivered. */

@@ -6,7 +6,7 @@ import { allocate } from '../../codec/own-buffer.js'
 
 /** Most bytes of all that are kept: one frame of the default `maxFrameLength`, or a few smaller ones. */
 const MOST_BYTES = 16 * 1024 * 1024 + 64
-const MOST_BLOCKS = 4
+const MOST_BLOCKS = 32
 
 export class SpareBlocks {
   private readonly blocks: Buffer[] = []

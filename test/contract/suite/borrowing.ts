@@ -5,7 +5,7 @@
 import { MessageChannel } from 'node:worker_threads'
 import type { Connection, FrameBatch } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frames, pattern, stage, uncaught } from './harness.js'
+import { type Backend, frames, pattern, stage, uncaught, until } from './harness.js'
 
 const withCode = (code: string) => expect.objectContaining({ code })
 const expired = withCode('ERR_FRAME_BATCH_EXPIRED')
@@ -133,6 +133,85 @@ export function borrowingContract(backend: Backend): void {
         expect(server.stats().framesSent).toBe(0)
       },
     )
+  })
+
+  describe('payloads that are kept', () => {
+    const SIZES = [0, 1, 64, 1000, 4096, 5000, 8192, 16_384, 30_000, 65_536, 70_000]
+    const payloadOf = (from: number, i: number) => pattern(SIZES[(from + i) % SIZES.length], 100 * from + i)
+
+    /** What `from` sends: frames that fill reads, of one size after the other. */
+    const ROUNDS = 40
+    async function sendAll(client: Connection, from: number): Promise<void> {
+      for (let i = 0; i < ROUNDS * SIZES.length; i++) {
+        if (!client.send(payloadOf(from, i)) && i % 7 === 0)
+          await new Promise((resolve) => client.once('drain', resolve))
+      }
+      await client.sendAsync('end')
+    }
+
+    function check(kept: Buffer[], from: number): void {
+      expect(String(kept.at(-1))).toBe('end')
+      expect(kept.length).toBe(ROUNDS * SIZES.length + 1)
+      for (const [i, payload] of kept.slice(0, -1).entries())
+        expect(payload.equals(payloadOf(from, i)), `frame ${i} of ${from}`).toBe(true)
+    }
+
+    const consumers: Record<string, (server: Connection, keep: (payload: Buffer) => void) => void> = {
+      "on('frame')": (server, keep) => void server.on('frame', keep),
+      'batch.copy': (server, keep) =>
+        void server.onBatch((batch) => {
+          for (let i = 0; i < batch.length; i++) keep(batch.copy(i))
+        }),
+      'batch.copyAll': (server, keep) => void server.onBatch((batch) => batch.copyAll().forEach(keep)),
+      'for await': async (server, keep) => {
+        for await (const payload of server) keep(payload)
+      },
+    }
+    it.each(Object.keys(consumers))('stay as they are, whatever is read behind them: %s', async (mode) => {
+      const { pair } = await stage(backend)
+      const pairs = await Promise.all([pair(), pair(), pair()])
+      const kept = pairs.map((): Buffer[] => [])
+      const done = pairs.map(
+        ([, server], from) =>
+          new Promise<void>((resolve) =>
+            consumers[mode](server, (payload) => {
+              kept[from].push(payload)
+              if (String(payload.subarray(0, 4)) === 'end') resolve()
+            }),
+          ),
+      )
+      await Promise.all(pairs.map(([client], from) => sendAll(client, from)))
+      await Promise.all(done)
+      for (const [from, payloads] of kept.entries()) check(payloads, from)
+    })
+
+    it('beside frames that are forwarded, looked at, and sent back to a peer that reads late', async () => {
+      const { pair } = await stage(backend, { highWaterMark: 64 * 1024 * 1024 })
+      const [client, server] = await pair()
+      const kept: Buffer[] = []
+      const forwarded: Buffer[] = []
+      client.on('frame', (payload) => void forwarded.push(payload))
+      client.pause()
+      const got = new Promise<void>((resolve) =>
+        server.onBatch((batch) => {
+          for (let i = 0; i < batch.length; i++) {
+            const n = kept.length
+            // In every order of keeping a frame, lending it and handing it on.
+            if (n % 3 === 0) server.sendFrom(batch, i)
+            if (n % 3 === 1) server.send(batch.view(i))
+            kept.push(batch.copy(i))
+            if (n % 3 === 2) server.send(kept[n])
+          }
+          if (String(kept.at(-1)?.subarray(0, 4)) === 'end') resolve()
+        }),
+      )
+      await sendAll(client, 0)
+      await got
+      check(kept, 0)
+      client.resume()
+      await until(() => forwarded.length === kept.length)
+      check(forwarded, 0)
+    })
   })
 
   describe('memory that is transferred', () => {
