@@ -9,6 +9,8 @@ import { exchangeContract } from './exchange.js'
 import type { Backend } from './harness.js'
 import { lifecycleContract } from './lifecycle.js'
 import { limitsContract } from './limits.js'
+import { listeningContract } from './listening.js'
+import { requestContract } from './requests.js'
 import { sendingContract } from './sending.js'
 import { serverContract } from './server.js'
 import { socketContract } from './sockets.js'
@@ -26,7 +28,11 @@ export function connectionContract(backend: Backend): void {
   describe('streams', () => streamContract(backend))
   describe('memory budget', () => budgetContract(backend))
   describe('limits', () => limitsContract(backend))
-  describe('server', () => serverContract(backend))
+  describe('server', () => {
+    listeningContract(backend)
+    requestContract(backend)
+    serverContract(backend)
+  })
   describe('exchange', () => exchangeContract(backend))
   describe('client', () => clientContract(backend))
   describe('unix path', () => unixPathContract(backend))
