@@ -1,3 +1,4 @@
+/** Requests to a server: how they become replies in order, whatever their handlers do. */
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createServer, request } from 'framewire'
