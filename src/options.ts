@@ -155,7 +155,8 @@ export function countOption(
   if (!(Number.isSafeInteger(value) || value === most) || value < least || value > most) {
     throw optionError(name, `a whole number from ${least} to ${most}`, value)
   }
-  return value
+  // Node's bindings abort at -0.
+  return value + 0
 }
 
 function booleanOption(name: string, value: boolean | undefined, fallback: boolean): boolean {
@@ -170,6 +171,14 @@ export function functionOption<F extends (...args: never[]) => unknown>(
 ): F | undefined {
   if (value !== undefined && typeof value !== 'function') throw optionError(name, 'a function', value)
   return value
+}
+
+/** A name or an address, which goes with a port. */
+export function hostOption(host: string | undefined, port: number | undefined): string | undefined {
+  if (host === undefined) return undefined
+  if (typeof host !== 'string' || host === '') throw optionError('host', 'a name or an address', host)
+  if (port === undefined) throw optionConflict('host goes with a port')
+  return host
 }
 
 export function signalOption(value: AbortSignal | undefined, name = 'signal'): AbortSignal | undefined {

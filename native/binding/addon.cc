@@ -153,9 +153,12 @@ Napi::Value listen_tcp(const Napi::CallbackInfo &info) {
 
 Napi::Value listen_descriptor(const Napi::CallbackInfo &info) {
   uint64_t descriptor = 0;
-  if (!read_uint(info.Env(), info[2], "fd", INT32_MAX, descriptor)) return undefined(info);
-  return listen_with(info, 3, [&](Listener &listener, int backlog) {
-    return listener.listen_descriptor(static_cast<int>(descriptor), backlog);
+  bool shared = false;
+  if (!read_uint(info.Env(), info[2], "fd", INT32_MAX, descriptor) ||
+      !read_bool(info.Env(), info[3], "shared", shared))
+    return undefined(info);
+  return listen_with(info, 4, [&](Listener &listener, int backlog) {
+    return listener.listen_descriptor(static_cast<int>(descriptor), shared, backlog);
   });
 }
 
@@ -170,6 +173,13 @@ Napi::Value hold_path(const Napi::CallbackInfo &info) {
   uv_os_sock_t fd{};
   int status = platform::listen_path(reinterpret_cast<char *>(path), length, static_cast<int>(backlog), fd);
   return number(info, status < 0 ? status : static_cast<double>(fd));
+}
+
+// duplicate(fd) -> another descriptor, or a libuv error code below 0.
+Napi::Value duplicate(const Napi::CallbackInfo &info) {
+  uint64_t descriptor = 0;
+  if (!read_uint(info.Env(), info[0], "fd", INT32_MAX, descriptor)) return undefined(info);
+  return number(info, platform::duplicate(static_cast<int>(descriptor)));
 }
 
 Napi::Value close_listener(const Napi::CallbackInfo &info) {
@@ -380,6 +390,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("keep", Napi::Function::New<keep>(env));
   exports.Set("listenPath", Napi::Function::New<listen_path>(env));
   exports.Set("listenTcp", Napi::Function::New<listen_tcp>(env));
+  exports.Set("duplicate", Napi::Function::New<duplicate>(env));
   exports.Set("listenDescriptor", Napi::Function::New<listen_descriptor>(env));
   exports.Set("holdPath", Napi::Function::New<hold_path>(env));
   exports.Set("closeListener", Napi::Function::New<close_listener>(env));

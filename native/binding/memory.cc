@@ -5,6 +5,9 @@ namespace framewire {
 
 namespace {
 
+// Memory that is kept for the next frame.
+constexpr size_t spare_least = 64 * 1024, spare_most = (4u << 20) + 64;
+
 // nullptr: it was detached, or is shorter than `size` by now.
 uint8_t *bytes_of(napi_env env, napi_ref reference, size_t size) noexcept {
   Napi::HandleScope scope(env);
@@ -20,6 +23,13 @@ uint8_t *bytes_of(napi_env env, napi_ref reference, size_t size) noexcept {
 } // namespace
 
 bool JsMemory::acquire(size_t size, Block &out) noexcept {
+  if (size == spare_.size && holds(spare_)) {
+    out = spare_;
+    spare_ = Block{};
+    live_bytes_ += size;
+    live_blocks_ += 1;
+    return true;
+  }
   napi_env env = allocate_.Env();
   Napi::HandleScope scope(env);
   napi_value argument, global, result;
@@ -57,7 +67,18 @@ void JsMemory::forget(Block &block) noexcept {
 }
 
 void JsMemory::release(Block &block) noexcept {
-  if (block.handle != nullptr) forget(block);
+  if (block.handle == nullptr) return;
+  if (block.size < spare_least || block.size > spare_most || allocate_.IsEmpty()) return forget(block);
+  drop_spare();
+  spare_ = block;
+  live_bytes_ -= block.size;
+  live_blocks_ -= 1;
+  block = Block{};
+}
+
+void JsMemory::drop_spare() noexcept {
+  if (spare_.handle != nullptr) napi_delete_reference(allocate_.Env(), static_cast<napi_ref>(spare_.handle));
+  spare_ = Block{};
 }
 
 Napi::Value JsMemory::take(Napi::Env env, Block &block) {

@@ -13,7 +13,10 @@ namespace framewire {
 class JsMemory final : public MemorySource {
 public:
   void init(Napi::Function allocate) { allocate_ = Napi::Persistent(allocate); }
-  void reset() { allocate_.Reset(); }
+  void reset() {
+    drop_spare();
+    allocate_.Reset();
+  }
   bool acquire(size_t size, Block &out) noexcept override;
   void release(Block &block) noexcept override;
   bool holds(const Block &block) noexcept override;
@@ -24,8 +27,10 @@ public:
 
 private:
   void forget(Block &block) noexcept;
+  void drop_spare() noexcept;
 
   Napi::FunctionReference allocate_;
+  Block spare_; // what a frame has grown out of; the next one begins with as much
   size_t live_bytes_ = 0, live_blocks_ = 0;
 };
 

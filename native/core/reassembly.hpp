@@ -73,8 +73,8 @@ public:
     size_t slab_size = 0;
     // For tails of small frames and for headers; nullptr: malloc.
     MemorySource *small = nullptr;
-    // Bytes a large frame may reserve at once, ahead of what has arrived of it: for a connection that has
-    // just delivered as much. 0: sizes double.
+    // Bytes a large frame may reserve ahead of what has arrived of it, which is 16 times as much at most: for
+    // a connection that has delivered as much before. 0: sizes double.
     size_t trusted = 0;
     // Counts bytes that were copied because a frame did not come in one piece; nullptr: nobody asks.
     uint64_t *copied = nullptr;

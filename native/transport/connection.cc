@@ -7,11 +7,9 @@
 namespace framewire {
 
 namespace {
-// After a large frame, another of up to its size, and this, gets its memory in one piece: as much was paid
-// for it before.
+// After a large frame, another of up to its size, and this, gets memory ahead of what arrives of it; as long
+// as half of the budget is left.
 constexpr size_t trusted_bytes = (16u << 20) + 64;
-// The same when half of the budget is used.
-constexpr size_t cautious_bytes = (1u << 20) + 64;
 // Told when there is no memory left to say more.
 Fault exhausted_fault = [] {
   Fault fault;
@@ -78,8 +76,8 @@ Reassembly::Limits Connection::limits() const noexcept {
   limits.large = &hub().large();
   limits.slab_size = hub().memory().slab_size;
   const Budget &budget = config_.budget;
-  const size_t most = budget.held < budget.limit / 2 ? trusted_bytes : cautious_bytes;
-  limits.trusted = closing_ ? 0 : std::min<size_t>(last_large_or_linger_, most);
+  const bool plenty = budget.held <= budget.limit / 2;
+  limits.trusted = closing_ || !plenty ? 0 : std::min<size_t>(last_large_or_linger_, trusted_bytes);
   return limits;
 }
 
@@ -134,7 +132,7 @@ void Connection::watch() noexcept {
   if (!adopted_ || closed_ || !(open_ || connecting_)) return;
   int wanted = 0;
   if (reads() || (lingering_ && !ended_)) wanted |= UV_READABLE;
-  if (connecting_ || (backlog_ != nullptr && !backlog_->queue.empty())) wanted |= UV_WRITABLE;
+  if (connecting_ || has_queued()) wanted |= UV_WRITABLE;
   if (wanted == watched_) return;
   watched_ = static_cast<uint8_t>(wanted);
   int status = wanted == 0 ? uv_poll_stop(&poll_) : uv_poll_start(&poll_, wanted, on_poll);
@@ -154,7 +152,7 @@ void Connection::on_poll(uv_poll_t *poll, int status, int events) {
   else if (readable && self->reads())
     self->read_ready();
   if (!self->open_) return;
-  bool waiting = self->backlog_ != nullptr && !self->backlog_->queue.empty();
+  bool waiting = self->has_queued();
   if (waiting && (broken || (events & UV_WRITABLE) != 0)) self->pump();
   if (!broken || !self->open_) return;
   int error = platform::take_error(self->fd_);
@@ -210,6 +208,8 @@ void Connection::fail_with(FaultCode code, const Outcome &outcome) noexcept {
 
 void Connection::fail(FaultCode code, bool fatal, int system) noexcept {
   if (closed_) return;
+  // A peer that leaves its answers unread keeps them until the write deadline, and memory is what is short.
+  if (code == FaultCode::memory_budget && has_queued()) fatal = true;
   if (fault_ == nullptr) {
     auto *fault = new (std::nothrow) Fault;
     if (fault != nullptr) {
@@ -238,7 +238,7 @@ void Connection::fail(FaultCode code, bool fatal, int system) noexcept {
 void Connection::request_end() noexcept {
   if (!writable()) return;
   ending_ = true;
-  if (backlog_ == nullptr || backlog_->queue.empty()) finish_end();
+  if (!has_queued()) finish_end();
 }
 
 void Connection::finish_end() noexcept {
@@ -255,7 +255,7 @@ void Connection::request_close(uint64_t linger, bool always) noexcept {
   lingers_ = always;
   last_large_or_linger_ = static_cast<uint32_t>(std::min<uint64_t>(linger, UINT32_MAX));
   hub().clock().disarm(read_deadline());
-  if (backlog_ != nullptr && !backlog_->queue.empty()) return watch();
+  if (has_queued()) return watch();
   // Whoever was not paused has just read what there was.
   finish_close(!paused_);
 }

@@ -146,6 +146,7 @@ private:
   void fail_with(FaultCode code, const Outcome &outcome) noexcept;
   void arm_first() noexcept; // arms what runs from the first moment on
   bool prepare_queue() noexcept;
+  bool has_queued() const noexcept { return backlog_ != nullptr && !backlog_->queue.empty(); }
   void pump() noexcept;
   void wait_writable() noexcept;
   void progress(size_t bytes) noexcept;

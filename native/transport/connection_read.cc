@@ -64,6 +64,7 @@ void Connection::discard() noexcept {
     int64_t n = platform::receive(fd_, hub().slab_cursor(), hub().slab_room());
     if (n == UV_EAGAIN) return;
     if (n <= 0) return close_now();
+    hub().memory().received[slot_] += static_cast<double>(n);
   }
 }
 
@@ -260,7 +261,7 @@ void Connection::on_deadline(DeadlineKind kind) noexcept {
   switch (kind) {
   case DeadlineKind::first_byte: return fail(FaultCode::first_byte_timeout, false);
   case DeadlineKind::idle:
-    if (backlog_ != nullptr && !backlog_->queue.empty()) return update_read_deadline(true);
+    if (has_queued()) return update_read_deadline(true);
     return fail(FaultCode::idle_timeout, false);
   case DeadlineKind::header:
   case DeadlineKind::body: {

@@ -23,7 +23,7 @@ bool Connection::prepare_queue() noexcept {
 void Connection::write(const uv_buf_t *bufs, size_t count, size_t total) noexcept {
   if (!writable()) return;
   size_t sent = 0;
-  if (backlog_ == nullptr || backlog_->queue.empty()) {
+  if (!has_queued()) {
     int64_t n = platform::send(fd_, bufs, count);
     if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::lost, true, static_cast<int>(n));
     if (n > 0) sent = static_cast<size_t>(n);
@@ -45,7 +45,7 @@ void Connection::write(const uv_buf_t *bufs, size_t count, size_t total) noexcep
 void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload, size_t size) noexcept {
   if (!writable()) return;
   size_t sent = 0;
-  if (backlog_ == nullptr || backlog_->queue.empty()) {
+  if (!has_queued()) {
     const uint8_t *bytes = payload->bytes(size);
     if (bytes == nullptr) return fail(FaultCode::payload_detached, true);
     uv_buf_t bufs[2] = {head, {}};

@@ -32,9 +32,9 @@ int Listener::listen_tcp(const sockaddr *address, int backlog) noexcept {
   return status < 0 ? status : watch(true);
 }
 
-int Listener::listen_descriptor(int descriptor, int backlog) noexcept {
+int Listener::listen_descriptor(int descriptor, bool shared, int backlog) noexcept {
   bool is_tcp = false;
-  int status = platform::listen_descriptor(descriptor, backlog, fd_, is_tcp);
+  int status = platform::listen_descriptor(descriptor, shared, backlog, fd_, is_tcp);
   return status < 0 ? status : watch(is_tcp);
 }
 

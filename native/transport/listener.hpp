@@ -17,7 +17,7 @@ public:
   // 0 or a libuv error code; then `close` is still to be called.
   int listen_path(const char *path, size_t length, int backlog) noexcept;
   int listen_tcp(const sockaddr *address, int backlog) noexcept;
-  int listen_descriptor(int descriptor, int backlog) noexcept;
+  int listen_descriptor(int descriptor, bool shared, int backlog) noexcept;
 
   uint32_t number() const noexcept { return number_; }
   uint32_t connections() const noexcept { return connections_; }

@@ -26,8 +26,11 @@ int set_tcp_options(uv_os_sock_t socket, bool no_delay, bool keep_alive) noexcep
 // Bound, listening, non-blocking sockets. `path` may begin with NUL (Linux's abstract names).
 int listen_path(const char *path, size_t length, int backlog, uv_os_sock_t &out) noexcept;
 int listen_tcp(const sockaddr *address, int backlog, uv_os_sock_t &out) noexcept;
-// Adopts a socket that somebody else bound; listens on it (again).
-int listen_descriptor(int descriptor, int backlog, uv_os_sock_t &out, bool &is_tcp) noexcept;
+// Adopts a socket that somebody else bound; listens on it (again). `shared`: it stays theirs, and `out` is
+// another descriptor of it.
+int listen_descriptor(int descriptor, bool shared, int backlog, uv_os_sock_t &out, bool &is_tcp) noexcept;
+// Another descriptor of the same socket.
+int duplicate(int descriptor) noexcept;
 // 0: connected, or on its way; the socket is writable when it is known, and `take_error` says how it went.
 int connect_tcp(const sockaddr *address, uv_os_sock_t &out) noexcept;
 int connect_path(const char *path, size_t length, uv_os_sock_t &out) noexcept;

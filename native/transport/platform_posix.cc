@@ -167,7 +167,12 @@ int listen_tcp(const sockaddr *address, int backlog, uv_os_sock_t &out) noexcept
   return bind_and_listen(fd, address, v6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in), backlog, out);
 }
 
-int listen_descriptor(int descriptor, int backlog, uv_os_sock_t &out, bool &is_tcp) noexcept {
+int duplicate(int descriptor) noexcept {
+  const int fd = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+  return fd < 0 ? last_error() : fd;
+}
+
+int listen_descriptor(int descriptor, bool shared, int backlog, uv_os_sock_t &out, bool &is_tcp) noexcept {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   int type = 0;
@@ -178,7 +183,9 @@ int listen_descriptor(int descriptor, int backlog, uv_os_sock_t &out, bool &is_t
   is_tcp = address.ss_family != AF_UNIX;
   if (int status = prepare(descriptor); status < 0) return status;
   if (::listen(descriptor, backlog) < 0) return last_error();
-  out = descriptor;
+  const int fd = shared ? duplicate(descriptor) : descriptor;
+  if (fd < 0) return fd;
+  out = fd;
   return 0;
 }
 

@@ -107,7 +107,11 @@ int listen_tcp(const sockaddr *address, int backlog, uv_os_sock_t &out) noexcept
   return 0;
 }
 
-int listen_descriptor(int, int, uv_os_sock_t &, bool &) noexcept {
+int duplicate(int) noexcept {
+  return UV_ENOTSUP;
+}
+
+int listen_descriptor(int, bool, int, uv_os_sock_t &, bool &) noexcept {
   return UV_ENOTSUP;
 }
 

@@ -84,7 +84,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
     this.#totals.requests++
     let timeout = this.#requestTimeout
     try {
-      if (options?.timeout !== undefined) timeout = msOption('timeout', options.timeout, 0)
+      if (options !== undefined) timeout = msOption('timeout', optionsObject(options).timeout, timeout)
     } catch (error) {
       reject(error)
       return promise as Promise<In>
@@ -256,8 +256,9 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
   #laneOwner(): LaneOwner {
     return {
       onLaneUp: (_lane, channel) => this.#onUp(channel),
-      onLaneDown: (_lane, connectionId, error) => {
+      onLaneDown: (_lane, connectionId, error, isOurs) => {
         this.#lastError = error
+        if (isOurs) return
         this.#totals.disconnects++
         guard(() => this.emit('disconnect', error, { connectionId }))
       },

@@ -8,6 +8,7 @@ import {
   CLIENT_DEFAULTS,
   choiceOption,
   countOption,
+  hostOption,
   msOption,
   optionConflict,
   optionsObject,
@@ -52,12 +53,11 @@ export function resolveDial(given: ConnectOptions): Dial {
 function resolveTarget({ path, port, host }: ConnectOptions): ConnectTarget {
   if ((path === undefined) === (port === undefined))
     throw optionConflict('exactly one of path and port is needed')
+  hostOption(host, port)
   if (path !== undefined) {
     checkPathLength(checkPath(path))
     return { kind: 'path', path }
   }
-  if (host !== undefined && (typeof host !== 'string' || host === ''))
-    throw optionError('host', 'a name or an address', host)
   return { kind: 'port', port: countOption('port', port, 0, 1, 65535), host }
 }
 

@@ -14,7 +14,8 @@ import { Ring } from './ring.js'
 /** What a lane tells its client. */
 export interface LaneOwner {
   onLaneUp(lane: Lane, channel: Channel): void
-  onLaneDown(lane: Lane, connectionId: number, error: Error): void
+  /** `isOurs`: it was closed because the client was. */
+  onLaneDown(lane: Lane, connectionId: number, error: Error, isOurs: boolean): void
   onLaneFailed(lane: Lane, error: Error): void
   onReconnecting(lane: Lane, attempt: number, delay: number, error: Error): void
   /** The lane is closed for good. */
@@ -34,6 +35,8 @@ export class Lane implements ChannelEvents {
   /** What the connection will be said to have been lost for. */
   #cause: Error | undefined
   #closing = false
+  /** The client closes it: nothing that happens to it from now on is news. */
+  #isOurs = false
   #closed = false
 
   constructor(to: Dial, backOff: BackOffOptions | undefined, owner: LaneOwner) {
@@ -118,6 +121,7 @@ export class Lane implements ChannelEvents {
   /** Closes for good. What waits is rejected with `error` as the cause; `gently`: what is queued is still written. */
   destroy(error: Error, gently = false): void {
     this.#closing = true
+    this.#isOurs = this.#channel !== undefined && this.#cause === undefined
     this.#cause ??= error
     clearTimeout(this.#timer)
     this.#attempt.abort(error)
@@ -154,7 +158,9 @@ export class Lane implements ChannelEvents {
         pending.reject(error)
       }
     }
-    if (this.#closing && this.#waiting.length === 0) this.#channel?.close({ ms: 0 })
+    if (!this.#closing || this.#waiting.length > 0) return
+    this.#isOurs = true
+    this.#channel?.close({ ms: 0 })
   }
 
   /** A peer that has ended its side answers nothing any more. */
@@ -167,6 +173,7 @@ export class Lane implements ChannelEvents {
   channelWritten(): void {}
 
   channelFault(error: FrameError, lost: boolean): void {
+    error.connectionId ??= this.#channel?.id
     this.#cause ??= error
     publish('framewire:error', () => ({ connectionId: this.#channel?.id, error }))
     if (!lost) this.#channel?.destroy()
@@ -186,7 +193,7 @@ export class Lane implements ChannelEvents {
       pending.reject(lostError(channel.id, neverWritten, cause))
     }
     const error = cause ?? lostError(channel.id, undefined, undefined)
-    this.#owner.onLaneDown(this, channel.id, error)
+    this.#owner.onLaneDown(this, channel.id, error, this.#isOurs)
     if (this.#closing) this.#end()
     else this.#retry(error)
   }

@@ -110,6 +110,7 @@ class OneExchange implements ChannelEvents {
   channelWritten(): void {}
 
   channelFault(error: FrameError, lost: boolean): void {
+    error.connectionId ??= this.#channel.id
     this.#fault ??= error
     if (lost) return
     // Of the protocol, so that trying again gives the same.

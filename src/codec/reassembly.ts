@@ -65,8 +65,9 @@ export interface ReassemblyOptions {
   readonly discard?: boolean
 }
 
-/** Bytes of a frame that have to be here before it gets memory ahead of them, and the most that it gets. */
+/** Bytes of a frame that have to be here before it gets memory ahead of them; how much that is at first, and at most. */
 const TRUST_FROM = 16 * 1024
+const TRUST_FIRST = 256 * 1024 + 64
 const TRUST_MOST = 1024 * 1024 + 64
 
 export class Reassembly {
@@ -75,6 +76,8 @@ export class Reassembly {
   readonly limit: number
   /** Whole frames delivered so far. */
   frames = 0
+  /** Memory is plenty: after a large frame, the next one may get some ahead of what arrives of it. */
+  trusts = true
   /** With `discard`: frames skipped, and the payload bytes they declared. */
   discardedFrames = 0
   discardedBytes = 0
@@ -340,15 +343,19 @@ export class Reassembly {
 
   /**
    * Room for `size` bytes: doubled, but never beyond the frame. After a large frame, another of up to its size gets
-   * its memory in one piece; as much was paid for it before.
+   * up to 16 times as much, in sizes that fit the next one too.
    */
   private reserve(size: number): Buffer {
     const old = this.memory
     if (old !== null && old.length >= size) return old
     const most = this.frameLength > 0 ? this.frameLength : Number.POSITIVE_INFINITY
-    const trusted = size >= TRUST_FROM ? Math.min(this.lastLarge, TRUST_MOST) : 0
+    const ahead = size < TRUST_FIRST ? TRUST_FIRST : TRUST_MOST
+    const trusted = this.trusts && size >= TRUST_FROM ? Math.min(this.lastLarge, ahead) : 0
     const grown = this.space.memory.allocate(Math.min(most, Math.max(2 * size, 16, trusted)))
-    if (old !== null) grown.set(old.subarray(0, this.have))
+    if (old !== null) {
+      grown.set(old.subarray(0, this.have))
+      this.space.memory.giveBack(old)
+    }
     this.memory = grown
     this.lent = false
     return grown

@@ -159,7 +159,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
    * `error`.
    */
   destroy(error?: Error): this {
-    this.silence()
+    this.drop()
     if (this.closed) return this
     this.error ??= error
     this.channel.destroy()
@@ -173,7 +173,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
    */
   close(options?: { readonly timeout?: number }): Promise<void> {
     const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
-    this.silence()
+    this.drop()
     if (this.closed) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.channel.destroy(), timeout)
@@ -203,7 +203,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
 
   /** Closes behind what is queued, without waiting for it. @internal */
   closeQueued(): void {
-    this.silence()
+    this.drop()
     this.channel.close({ ms: 0 })
   }
 

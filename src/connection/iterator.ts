@@ -55,6 +55,12 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
     this.#finish(undefined)
   }
 
+  onDropped(): void {
+    this.#queue = []
+    this.#first = 0
+    this.#waiting.leave(0)
+  }
+
   onClose(error: Error | undefined): void {
     this.#finish(error)
   }
@@ -75,9 +81,7 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
 
   /** Leaving the loop: closes the connection, as leaving a loop over a Node stream does. */
   return(): Promise<IteratorResult<In, undefined>> {
-    this.#queue = []
-    this.#first = 0
-    this.#waiting.leave(0)
+    this.onDropped()
     this.#error = undefined
     this.#finish(undefined)
     this.#connection.destroy()

@@ -477,6 +477,12 @@ export abstract class Receiver<In> extends BareEmitter {
     this.#report(error, lost)
   }
 
+  /** We close it: nothing is delivered any more, whoever has it. @internal */
+  protected drop(): void {
+    this.silence()
+    this.#ending?.onDropped()
+  }
+
   /** From here on nothing is delivered; what was held is dropped. @internal */
   protected silence(): void {
     this.#state |= DEAF

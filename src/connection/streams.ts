@@ -86,12 +86,13 @@ class FrameDuplex extends Duplex {
 /** @internal */
 export function toDuplex(connection: AnyConnection): Duplex {
   let ended = false
+  let dropped = false
   const waiting = connection.waitingBytes()
   // First of all: a connection that has a consumer is left as it is.
   connection.consume({
     onBatch(batch: FrameBatch) {
       let room = true
-      for (let i = 0; i < batch.length; i++) {
+      for (let i = 0; i < batch.length && !dropped; i++) {
         const payload = connection.decode(batch, i)
         if (payload === null || payload === undefined) throw uncarried(payload)
         room = duplex.push(payload) && room
@@ -104,6 +105,9 @@ export function toDuplex(connection: AnyConnection): Duplex {
     onEnd() {
       ended = true
       duplex.push(null)
+    },
+    onDropped() {
+      dropped = true
     },
     onClose(error) {
       if (error !== undefined) duplex.failAfterReading(error)
@@ -147,6 +151,7 @@ function uncarried(value: null | undefined): FrameError {
 /** @internal */
 export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, Out> {
   let open = true
+  let dropped = false
   let failure: Error | undefined
   let kept = 0
   let size = 0
@@ -162,7 +167,7 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
   }
   connection.consume({
     onBatch(batch) {
-      for (let i = 0; i < batch.length && open; i++) {
+      for (let i = 0; i < batch.length && open && !dropped; i++) {
         const payload = connection.decode(batch, i)
         size = batch.end(i) - batch.start(i) + FRAME_COST
         controller.enqueue(payload)
@@ -173,6 +178,9 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
     onEnd() {
       if (open) controller.close()
       open = false
+    },
+    onDropped() {
+      dropped = true
     },
     onClose(error) {
       if (open && error === undefined) controller.close()

@@ -69,5 +69,7 @@ export interface ConnectionInit {
 export interface Consumer {
   onBatch(batch: FrameBatch): void
   onEnd(): void
+  /** We close the connection: of what was handed over, nothing that still waits is wanted. */
+  onDropped(): void
   onClose(error: Error | undefined): void
 }

@@ -1,7 +1,6 @@
 /** Where to listen, validated. Knows the shapes `Server.listen` takes, not how any of them is done. */
 
-import { optionError } from '../errors.js'
-import { countOption, optionConflict, optionsObject, signalOption } from '../options.js'
+import { countOption, hostOption, optionConflict, optionsObject, signalOption } from '../options.js'
 import type { ListenTarget } from '../transport/contract.js'
 import { checkPath } from '../transport/unix-address.js'
 import type { ListenOptions } from './types.js'
@@ -37,6 +36,7 @@ export function resolveListen(where: string | number | ListenOptions): ResolvedL
   if (path === undefined && (mode !== undefined || owner !== undefined)) {
     throw optionConflict('mode and owner go with a path')
   }
+  hostOption(host, port)
   const backlog = countOption('backlog', options.backlog, DEFAULT_BACKLOG, 1, 2 ** 31 - 1)
   const signal = signalOption(options.signal)
   const socket = { mode, owner }
@@ -48,8 +48,6 @@ export function resolveListen(where: string | number | ListenOptions): ResolvedL
     }
     return { target, socket, signal }
   }
-  if (host !== undefined && (typeof host !== 'string' || host === ''))
-    throw optionError('host', 'a name or an address', host)
   if (port !== undefined) {
     return {
       target: { kind: 'port', port: countOption('port', port, 0, 0, 65535), host, backlog },

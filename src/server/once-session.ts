@@ -103,7 +103,7 @@ export class OnceSession extends Session {
   #answer(reply: unknown): void {
     if (reply !== undefined) {
       try {
-        this.reply(reply)
+        this.channel.send(this.encode(reply))
       } catch (cause) {
         this.#refuse(this.handlerFailed(cause))
         return

@@ -23,6 +23,11 @@ export class ReplyQueue<Reply> {
     return this.#tail - this.#head
   }
 
+  /** The reply of `place` leaves as soon as it is there. */
+  isNext(place: number): boolean {
+    return place === this.#head
+  }
+
   /** Takes the next place. */
   reserve(): number {
     const size = this.#slots.length

@@ -4,6 +4,7 @@
  * lifetimes; what is done with frames is its subclasses'.
  */
 import type { FrameBatch } from '../codec/batch.js'
+import type { Payload } from '../codec/bytes.js'
 import type { CompiledSerialization } from '../codec/serialization.js'
 import { publish } from '../connection/diagnostics.js'
 import { Connection } from '../connection/index.js'
@@ -154,10 +155,9 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
     else this.#connection.fail(error)
   }
 
-  /** Queues a reply. @throws what `Connection.send` throws; nothing was queued then. */
-  protected reply(value: unknown): boolean {
-    // What an encode function gives is checked where any payload is.
-    return this.channel.send(this.host.serialization.encode(value) as Uint8Array)
+  /** A reply as it is sent; what an encode function gives is checked where any payload is. @throws what that throws. */
+  protected encode(value: unknown): Payload {
+    return this.host.serialization.encode(value) as Payload
   }
 
   /** False: `errorReply` failed, and nothing was sent. */

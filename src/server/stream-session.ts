@@ -3,6 +3,7 @@
  * at work, or the peer does not read its replies, no further request is read. Knows requests, not bytes.
  */
 import type { FrameBatch } from '../codec/batch.js'
+import { type Payload, toBytes } from '../codec/bytes.js'
 import { BatchQueue } from '../connection/batch-queue.js'
 import { type FrameError, isOverrun } from '../errors.js'
 import { ReplyQueue } from './reply-queue.js'
@@ -10,6 +11,12 @@ import { ERROR_LINGER, isThenable, LINGER, Session } from './session.js'
 
 /** How long a connection that has not asked anything may still do so when the server closes, ms. */
 const FIRST_REQUEST_MS = 250
+
+/** What a reply that waits takes beside its bytes. */
+const REPLY_COST = 64
+
+/** Waiting replies are counted against the memory budget in steps of so many bytes: it is a call each. */
+const COUNT_STEP = 16 * 1024
 
 /** Stands in the line of replies where the line ends. */
 class LastWord {
@@ -20,12 +27,26 @@ class LastWord {
   }
 }
 
+/** A reply that waits for those in front of it, as it will be sent, and what it counts until then. */
+class WaitingReply {
+  readonly payload: Payload
+  readonly size: number
+
+  constructor(payload: Payload) {
+    this.payload = payload
+    this.size = REPLY_COST + (typeof payload === 'string' ? payload.length : toBytes(payload).length)
+  }
+}
+
 export class StreamSession extends Session {
   /** Made with the first handler that does not answer at once. */
   #replies: ReplyQueue<unknown> | undefined = undefined
   /** Requests that were read and have to wait. */
   #waiting: BatchQueue | undefined = undefined
   #nextWaiting = 0
+  /** Bytes of replies that wait for their turn, and those of them the budget knows of. */
+  #heldReplies = 0
+  #counted = 0
   /** `send` has said that enough is queued. */
   #full = false
   #paused = false
@@ -59,6 +80,7 @@ export class StreamSession extends Session {
   }
 
   override ended(): boolean {
+    if (this.#done) return false
     this.#ending = true
     this.#settle()
     return true
@@ -66,11 +88,15 @@ export class StreamSession extends Session {
 
   override faulted(error: FrameError, lost: boolean): boolean {
     this.countFault(error, lost)
+    // A handler has ended the connection, and the rest of it is nobody's.
+    if (this.#done) return false
     if (lost) {
       this.#stop()
+    } else if (isOverrun(error)) {
+      // Neither what waits for an answer nor what waits to be one: there is no memory for it.
+      this.#conclude(error)
     } else {
-      // What came whole before the fault is still answered, unless it is what there is no memory for.
-      if (isOverrun(error)) this.#waiting?.clear()
+      // What came whole before the fault is still answered.
       this.#fault = error
       this.#ending = true
       this.#settle()
@@ -106,6 +132,9 @@ export class StreamSession extends Session {
   #answerAll(batch: FrameBatch, from: number): number {
     for (let i = from; i < batch.length; i++) {
       if (this.#full || this.#busy()) return i
+      // A handler that closes its connection gets no further request.
+      if (this.madeConnection !== undefined && !this.channel.writable) this.#stop()
+      if (this.#done) return batch.length
       let payload: never
       try {
         payload = this.decode(batch, i)
@@ -115,9 +144,6 @@ export class StreamSession extends Session {
         return batch.length
       }
       this.#answer(payload)
-      // A handler that closes its connection gets no further request.
-      if (this.madeConnection !== undefined && !this.channel.writable) this.#stop()
-      if (this.#done) return batch.length
     }
     return batch.length
   }
@@ -146,7 +172,32 @@ export class StreamSession extends Session {
   #place(reply: unknown): void {
     const replies = this.#line()
     this.host.totals.pendingRequests++
-    replies.settle(replies.reserve(), reply)
+    this.#ready(replies, replies.reserve(), reply)
+  }
+
+  /** The reply of `place` is there. */
+  #ready(replies: ReplyQueue<unknown>, place: number, reply: unknown): void {
+    replies.settle(place, replies.isNext(place) ? reply : this.#held(reply))
+  }
+
+  /** What stands in the line for a reply that has to wait. */
+  #held(reply: unknown): unknown {
+    if (reply === undefined || reply instanceof LastWord) return reply
+    try {
+      const held = new WaitingReply(this.encode(reply))
+      this.#count(held.size)
+      return held
+    } catch (cause) {
+      return new LastWord(this.handlerFailed(cause))
+    }
+  }
+
+  #count(bytes: number): void {
+    this.#heldReplies += bytes
+    const more = this.#heldReplies - this.#counted
+    if (Math.abs(more) < COUNT_STEP && this.#heldReplies > 0) return
+    this.#counted = this.#heldReplies
+    if (more !== 0) this.channel.keep(more)
   }
 
   #await(result: PromiseLike<unknown>): void {
@@ -155,7 +206,7 @@ export class StreamSession extends Session {
     this.host.totals.pendingRequests++
     const settle = (reply: unknown) => {
       if (this.#done) return
-      replies.settle(place, reply)
+      this.#ready(replies, place, reply)
       this.#settle()
     }
     result.then(settle, (cause) => settle(new LastWord(this.handlerFailed(cause))))
@@ -176,8 +227,11 @@ export class StreamSession extends Session {
       return
     }
     if (reply === undefined) return
+    const isHeld = reply instanceof WaitingReply
+    if (isHeld) this.#count(-reply.size)
     try {
-      if (!this.reply(reply)) this.#full = this.channel.writable
+      const payload = isHeld ? reply.payload : this.encode(reply)
+      if (!this.channel.send(payload)) this.#full = this.channel.writable
     } catch (cause) {
       this.#conclude(this.handlerFailed(cause))
     }
@@ -224,6 +278,7 @@ export class StreamSession extends Session {
     if (this.#replies !== undefined) {
       this.host.totals.pendingRequests -= this.#replies.outstanding
       this.#replies.clear()
+      this.#count(-this.#heldReplies)
     }
     // Nobody reads what comes, but that the peer ends has to be seen.
     if (!this.#paused) return

@@ -120,8 +120,9 @@ export class SocketPath {
     const bound = this.#directory.name(`${this.#privateName}/s`)
     try {
       const { owner, mode } = this.#options
-      if (owner !== undefined) await fs.chown(bound, owner.uid ?? -1, owner.gid ?? -1)
-      if (mode !== undefined) await fs.chmod(bound, mode)
+      // + 0, because Node aborts at -0.
+      if (owner !== undefined) await fs.chown(bound, (owner.uid ?? -1) + 0, (owner.gid ?? -1) + 0)
+      if (mode !== undefined) await fs.chmod(bound, mode + 0)
       const inode = await fs.lstat(bound, { bigint: true })
       await this.#takeName(bound)
       this.#published = { dev: inode.dev, ino: inode.ino }

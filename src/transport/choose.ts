@@ -48,7 +48,7 @@ export interface ChooserHost {
   load(): LoadedBinary
   /** Throws when the binary is not the one this version needs. */
   createNative(binding: unknown): Transport
-  createJs(): Transport
+  createJs(duplicate: (fd: number) => number): Transport
   warn(message: string, detail: string): void
 }
 
@@ -180,8 +180,18 @@ export class BackendChooser {
   }
 
   #jsTransport(): Transport {
-    this.#js ??= this.#host.createJs()
+    this.#js ??= this.#host.createJs((fd) => this.#duplicate(fd))
     return this.#js
+  }
+
+  /** What takes a system call of the addon's, whichever transport asks. @throws {FrameError} `ERR_FRAME_BACKEND_UNSUPPORTED` */
+  #duplicate(fd: number): number {
+    const native = this.#loadOnce()
+    if (native.kind === 'loaded' && native.transport.duplicate) return native.transport.duplicate(fd)
+    const why = native.kind === 'loaded' ? 'it has none here' : native.why
+    throw unsupported(
+      `listen({ fd }) in a worker thread needs the addon, for a descriptor of its own: ${why}`,
+    )
   }
 }
 
@@ -215,7 +225,7 @@ const chooser = new BackendChooser({
   nodeApi: process.versions.napi,
   load: loadBinary,
   createNative: (binding) => createNativeTransport(binding as Binding),
-  createJs: createJsTransport,
+  createJs: (duplicate) => createJsTransport(duplicate),
   warn: (message, detail) =>
     process.emitWarning(message, { type: 'FramewireWarning', code: 'FRAMEWIRE_BACKEND', detail }),
 })

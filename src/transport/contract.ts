@@ -207,6 +207,8 @@ export interface Transport {
    * Absent where the transport leaves binding to the runtime. Throws the system's error.
    */
   holdPath?(path: string, backlog: number): number
+  /** Another descriptor of the same socket, the caller's to close. */
+  duplicate?(fd: number): number
   /** Rejects with the system's error (`code` `EADDRINUSE` and so on, `syscall`, `address`). */
   listen(target: ListenTarget, config: ListenerConfig, events: ListenerEvents): Promise<Listener>
   /** The channel does not deliver anything before its `events` are set, which the caller does synchronously on resolution. */

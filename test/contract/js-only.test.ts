@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { Duplex, PassThrough } from 'node:stream'
 import { type Connection, connect, createServer, request, wrap } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { closing, frame, frames, pattern, randomizer, stage, unframe } from './suite/harness.js'
+import { closing, frame, frames, pattern, randomizer, stage, trace, unframe } from './suite/harness.js'
 
 const fixture = (name: string) => readFileSync(new URL(`./fixtures/${name}`, import.meta.url))
 
@@ -32,6 +32,27 @@ describe('wrap', () => {
     const both = Promise.all([closing(left), closing(right)])
     left.end()
     expect(await both).toEqual([undefined, undefined])
+  })
+
+  it.each([
+    ['whole frames', '\0\0\0\x01A', ['frame A', 'end', 'close']],
+    [
+      'half a frame',
+      '\0\0\0\x01A\0\0\0\x09par',
+      ['frame A', 'error ERR_FRAME_TRUNCATED', 'close ERR_FRAME_TRUNCATED'],
+    ],
+  ])('hears a peer out that ends with %s after we have ended', async (_what, wire, expected) => {
+    const [left, right] = duplexPair()
+    const connection = wrap(left)
+    const events = trace(connection)
+    connection.on('end', () => events.push('end'))
+    const closed = closing(connection)
+    connection.end()
+    right.resume()
+    await once(right, 'end')
+    right.end(Buffer.from(wire, 'latin1'))
+    await closed
+    expect(events).toEqual(expected)
   })
 
   it('gives a stream memory that is not written to again', async () => {

@@ -1,7 +1,8 @@
 /** The addon missing, damaged, for another libc or forbidden: the package serves on its js backend and says why. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFile, cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -92,6 +93,21 @@ it('26. a damaged binary is warned of once, and not used', async () => {
   expect([status, warningsOf(stderr)]).toEqual([0, 1])
   expect(answer).toMatchObject({ ...JS, reason: expect.stringContaining('does not load') })
 })
+
+it.runIf(process.platform === 'linux' && existsSync(join(root, addon)))(
+  '26. a binary that was cut short is one that is damaged, and does not end the process',
+  async () => {
+    const { folder, folderOfPackage } = await installation()
+    await mkdir(join(folderOfPackage, 'build/Release'), { recursive: true })
+    const whole = await readFile(join(root, addon))
+    for (const size of [1000, whole.length >> 1, whole.length - 1]) {
+      await writeFile(join(folderOfPackage, addon), whole.subarray(0, size))
+      const { status, stderr, answer } = await run(folder)
+      expect([status, warningsOf(stderr)]).toEqual([0, 1])
+      expect(answer).toMatchObject({ ...JS, reason: expect.stringContaining('not whole') })
+    }
+  },
+)
 
 it('26. a binary for another libc is not looked at', async () => {
   const { folder, folderOfPackage } = await installation()

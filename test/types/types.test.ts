@@ -9,6 +9,11 @@ it.each([
   ['nodenext, ESM and CommonJS', 'tsconfig.json', []],
   ['node16, ESM and CommonJS', 'tsconfig.json', node16],
   ['a bundler', 'tsconfig.bundler.json', []],
+  [
+    'the strictest options, and libraries checked,',
+    'tsconfig.json',
+    ['--exactOptionalPropertyTypes', '--skipLibCheck', 'false'],
+  ],
 ])(
   'compiles the programs that use the published types as %s resolves them',
   (_name, file, more) => {

@@ -53,7 +53,7 @@ export class FrameDecoder extends DecoderBase {
    * errors are events.
    * @throws {FrameError} `ERR_FRAME_TRUNCATED` when that was inside a frame; else the error it ended with before.
    */
-  override end(...last: [callback?: () => void] | [chunk: unknown, ...rest: unknown[]]): this {
+  override end(...last: [callback?: (() => void) | undefined] | [chunk: unknown, ...rest: unknown[]]): this {
     if (this.#stream === undefined && last.length === 0) super.end()
     else Reflect.apply(this.stream.end, this.stream, last)
     return this
@@ -113,7 +113,7 @@ export class FrameEncoder extends EncoderBase {
   }
 
   /** Ends the Node stream. */
-  override end(...last: [callback?: () => void] | [chunk: unknown, ...rest: unknown[]]): this {
+  override end(...last: [callback?: (() => void) | undefined] | [chunk: unknown, ...rest: unknown[]]): this {
     Reflect.apply(this.stream.end, this.stream, last)
     return this
   }

@@ -15,6 +15,11 @@ export class Budget {
     return this.#held > this.limit
   }
 
+  /** Half of it is left. */
+  get isPlenty(): boolean {
+    return 2 * this.#held <= this.limit
+  }
+
   /** A channel holds `bytes` more, or less. */
   change(bytes: number): void {
     this.#held += bytes

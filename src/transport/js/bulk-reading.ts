@@ -33,6 +33,18 @@ function findFields(): Fields | undefined {
 
 export class BulkReading {
   #fields: Fields | undefined | null = null
+  /** The socket that was last told to go on elsewhere. */
+  #told: Reading | undefined
+  #attached = 0
+  /**
+   * When a tick behind a read throws, Node drops what it was told, looks for the next bytes in the new memory, and reads them to
+   * the old: which is somebody's payload by now. It is told once more, at once, in the only other way there is.
+   */
+  readonly #onThrow = () => {
+    const told = this.#told
+    this.#told = undefined
+    if (told?._handle) told._handle.useUserBuffer?.(told[(this.#fields as Fields).buffer] as Uint8Array)
+  }
 
   /**
    * From the next read on `socket` emits no 'data': `onRead` is called with the number of bytes that were read to `memory`, and
@@ -52,8 +64,21 @@ export class BulkReading {
     if (fields === undefined || typeof handle?.useUserBuffer !== 'function') return false
     reading[fields.buffer] = memory
     reading[fields.callback] = onRead
-    reading[fields.generator] = next
+    reading[fields.generator] = () => {
+      const before = reading[fields.buffer]
+      const after = next()
+      this.#told = after === before ? undefined : reading
+      return after
+    }
     handle.useUserBuffer(memory)
+    if (this.#attached++ === 0) process.on('uncaughtExceptionMonitor', this.#onThrow)
     return true
+  }
+
+  /** A socket that was attached is closed. */
+  detach(): void {
+    if (--this.#attached > 0) return
+    process.off('uncaughtExceptionMonitor', this.#onThrow)
+    this.#told = undefined
   }
 }

@@ -135,6 +135,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
       ownsChunks: this.kind !== 'duplex',
     })
     const input = this.#input
+    input.trusts = this.#budget.isPlenty
     const error = input.push(chunk, this.#deliver)
     if (this.#deaf) return
     if (error !== null) {
@@ -154,8 +155,12 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     if (this.#peerEnded || this.#closed) return
     this.#peerEnded = true
     if (this.#closing && this.queuedBytes === 0) this.#finish()
+    if (!this.#deaf) this.#tellEnd()
+    // Sockets close by themselves once both sides have ended; not every Duplex does.
     if (this.kind === 'duplex' && this.stream.writableFinished) this.destroy()
-    if (this.#deaf) return
+  }
+
+  #tellEnd(): void {
     const error = this.#input?.end() ?? null
     this.#reading?.stop()
     if (error !== null) this.#fault(error)
@@ -203,7 +208,12 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   // Both act later, because this may be inside a call of the owner's.
 
   #chargeInput(): void {
-    if (this.#charge()) process.nextTick(() => this.#fault(this.#overBudget()))
+    if (!this.#charge()) return
+    process.nextTick(() => {
+      // A peer that leaves its answers unread would keep them until the write deadline, and memory is what is short.
+      if (this.queuedBytes > 0) this.giveUp(this.#overBudget())
+      else this.#fault(this.#overBudget())
+    })
   }
 
   protected override chargeQueue(): void {
@@ -293,7 +303,6 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     if (this.#finSent || this.#destroyed) return
     this.#finSent = true
     this.stream.end()
-    // Sockets close by themselves once both sides have ended; not every Duplex does.
     if (this.kind === 'duplex') this.stream.once('finish', () => this.#peerEnded && this.destroy())
   }
 

@@ -3,7 +3,8 @@
 import type { Socket } from 'node:net'
 import { Socket as NetSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { BudgetConfig, Channel, ChannelConfig, Transport } from '../contract.js'
+import { isMainThread } from 'node:worker_threads'
+import type { BudgetConfig, Channel, ChannelConfig, ListenTarget, Transport } from '../contract.js'
 import { AbstractNames } from './abstract-name.js'
 import { connect } from './connector.js'
 import { DuplexChannel } from './duplex-channel.js'
@@ -18,15 +19,18 @@ export interface JsTransport extends Transport {
   wrap(stream: Duplex, config: ChannelConfig & BudgetConfig): Channel
 }
 
-/** @param outSlabBytes size of the memory that sends of a turn are put together in, made at the first send. */
-export function createJsTransport(outSlabBytes?: number): JsTransport {
+/**
+ * @param duplicate another descriptor of the same socket, which Node has no call for.
+ * @param outSlabBytes size of the memory that sends of a turn are put together in, made at the first send.
+ */
+export function createJsTransport(duplicate?: (fd: number) => number, outSlabBytes?: number): JsTransport {
   const hub = new Hub(outSlabBytes)
   const names = new AbstractNames()
   return {
     name: 'js',
     async listen(target, config, events) {
       if (target.kind === 'path') await names.refusePadded(target.path)
-      return listen(hub, target, config, events)
+      return listen(hub, ownDescriptor(target, duplicate), config, events)
     },
     async connect(target, config, signal) {
       if (target.kind === 'path') await names.refusePadded(target.path)
@@ -37,4 +41,10 @@ export function createJsTransport(outSlabBytes?: number): JsTransport {
         ? new NetChannel(stream as Socket, hub, config)
         : new DuplexChannel(stream, hub, config, 'duplex'),
   }
+}
+
+/** In a worker thread others may listen on the same descriptor, and who closes it closes it for all of them. */
+function ownDescriptor(target: ListenTarget, duplicate: ((fd: number) => number) | undefined): ListenTarget {
+  if (target.kind !== 'fd' || isMainThread || duplicate === undefined) return target
+  return { ...target, fd: duplicate(target.fd) }
 }

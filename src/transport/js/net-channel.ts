@@ -62,7 +62,11 @@ export class NetChannel extends DuplexChannel {
 
   /** @internal */
   override onStreamClose(): void {
-    this.#memory?.release()
+    if (this.#memory) {
+      this.#memory.release()
+      this.#memory = null
+      this.hub.bulk.detach()
+    }
     super.onStreamClose()
   }
 

@@ -66,9 +66,28 @@ export function loadBinary(): LoadedBinary {
  * and as CommonJS, each with a hub of its own.
  */
 function load(file: string): unknown {
+  if (isCutShort(file)) throw new Error('the file is not whole')
   const module = { exports: {} }
   process.dlopen(module, file)
   return module.exports
+}
+
+/** Loading an ELF file that was cut short ends the process: its pages are mapped, and those that are missing fault. */
+function isCutShort(file: string): boolean {
+  const fs = require('node:fs') as typeof import('node:fs')
+  const head = Buffer.alloc(64)
+  const descriptor = fs.openSync(file, 'r')
+  try {
+    fs.readSync(descriptor, head, 0, head.length, 0)
+    if (head.readUInt32BE(0) !== 0x7f454c46 || head[5] !== 1) return false
+    const isWide = head[4] === 2
+    // Where the section headers begin, the last thing in the file; their size and number.
+    const start = isWide ? Number(head.readBigUInt64LE(40)) : head.readUInt32LE(32)
+    const at = isWide ? 58 : 46
+    return fs.fstatSync(descriptor).size < start + head.readUInt16LE(at) * head.readUInt16LE(at + 2)
+  } finally {
+    fs.closeSync(descriptor)
+  }
 }
 
 function resolveBinary(root: string): string {

@@ -86,10 +86,12 @@ export interface Binding {
     hold: boolean,
     announce: boolean,
   ): Status
+  /** `shared`: `fd` stays open when the listener is closed. */
   listenDescriptor(
     config: number,
     number: number,
     fd: number,
+    shared: boolean,
     backlog: number,
     maxConnections: number,
     hold: boolean,
@@ -97,6 +99,8 @@ export interface Binding {
   ): Status
   /** A descriptor that listens, the caller's to close. */
   holdPath(path: Uint8Array, backlog: number): number | Status
+  /** Another descriptor of the same socket, the caller's to close. */
+  duplicate(fd: number): number | Status
   closeListener(number: number): void
   listenerAddress(number: number): NativeAddress | null
   listenerConnections(number: number): number

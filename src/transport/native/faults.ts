@@ -48,21 +48,26 @@ const LIMITS: Partial<Record<ErrorCode, keyof ChannelConfig>> = {
   ERR_FRAME_WRITE_TIMEOUT: 'writeTimeout',
 }
 
-/** A libuv error code as Node reports it: `code`, `errno`, `syscall`. */
+/** A path, or what a TCP socket is bound to. */
+export type Where = string | { readonly address: string; readonly port: number }
+
+/** A libuv error code as Node reports it: `code`, `errno`, `syscall`, `address`, `port`. */
 export function systemError(
   binding: Binding,
   status: number,
   syscall: string,
-  where?: string,
+  where?: Where,
 ): NodeJS.ErrnoException {
   const [code, text] = binding.errorName(status)
-  const at = where === undefined ? '' : ` ${where}`
+  const place = typeof where === 'string' ? { address: where } : where
+  const at =
+    where === undefined ? '' : ` ${typeof where === 'string' ? where : `${where.address}:${where.port}`}`
   const error: NodeJS.ErrnoException = new Error(`${syscall} ${code}: ${text}${at}`)
   return Object.assign(error, {
     code,
     errno: status,
     syscall,
-    ...(where === undefined ? {} : { address: where }),
+    ...place,
   })
 }
 

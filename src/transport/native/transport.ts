@@ -1,5 +1,6 @@
 /** The native transport: the addon's connections behind the contract. Knows nothing of how the addon was found. */
 import { lookup } from 'node:dns/promises'
+import { isMainThread } from 'node:worker_threads'
 import type { Scanner } from '../../codec/scan.js'
 import { FrameError } from '../../errors.js'
 import type {
@@ -18,7 +19,7 @@ import type {
 import type { Binding } from './binding.js'
 import { NativeChannel, type Opening } from './channel.js'
 import { ChannelTraits } from './channel-traits.js'
-import { systemError } from './faults.js'
+import { systemError, type Where } from './faults.js'
 import { NativeHub } from './hub.js'
 import { NativeListener } from './listener.js'
 import { createNativeScanner } from './scanner.js'
@@ -54,6 +55,12 @@ class NativeTransport implements Transport {
     return fd
   }
 
+  duplicate(fd: number): number {
+    const other = this.binding.duplicate(fd)
+    if (other < 0) throw systemError(this.binding, other, 'listen', `fd ${fd}`)
+    return other
+  }
+
   async listen(target: ListenTarget, config: ListenerConfig, events: ListenerEvents): Promise<Listener> {
     refuseTls(config.tls)
     const host = target.kind === 'port' ? await resolveListenHost(target.host) : ''
@@ -64,15 +71,16 @@ class NativeTransport implements Transport {
     const rest = [target.backlog, most, config.needPeer, !config.lazy || config.needPeer] as const
     const { binding } = this
     let status: number
-    let where: string
+    let where: Where
     if (target.kind === 'path') {
       where = target.path
       status = binding.listenPath(configId, number, Buffer.from(target.path), ...rest)
     } else if (target.kind === 'fd') {
       where = `fd ${target.fd}`
-      status = binding.listenDescriptor(configId, number, target.fd, ...rest)
+      // Other threads may listen on it: who closes it closes it for all of them.
+      status = binding.listenDescriptor(configId, number, target.fd, !isMainThread, ...rest)
     } else {
-      where = `${host}:${target.port}`
+      where = { address: host, port: target.port }
       status = binding.listenTcp(configId, number, host, target.port, ...rest)
       if (target.host === undefined && status < 0 && isNoIpv6(binding, status)) {
         status = binding.listenTcp(configId, number, '0.0.0.0', target.port, ...rest)
@@ -105,7 +113,7 @@ class NativeTransport implements Transport {
     let refused: unknown
     for (const { address } of addresses) {
       signal?.throwIfAborted()
-      const where = `${address}:${target.port}`
+      const where = { address, port: target.port }
       try {
         return await this.dial(config, signal, where, (id) =>
           this.binding.connectTcp(id, address, target.port),
@@ -122,7 +130,7 @@ class NativeTransport implements Transport {
   private dial(
     config: ConnectConfig,
     signal: AbortSignal | undefined,
-    where: string,
+    where: Where,
     connect: (configId: number) => number,
   ): Promise<Channel> {
     const hub = this.open()

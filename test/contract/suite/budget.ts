@@ -18,6 +18,12 @@ const waiting: Record<string, Waits> = {
   'a web stream nobody reads': (connection) => void connection.toWeb(),
 }
 
+/** More than the kernel takes, in a while. */
+async function sendSome(connection: Connection<Buffer, Bytes>): Promise<void> {
+  connection.send(PAYLOAD.subarray(0, 10_000))
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
 export function budgetContract(backend: Backend): void {
   it.each(Object.entries(waiting))('%s: the newest goes when there is no more room', async (_who, wait) => {
     const { server, raw, accepted } = await stage(backend, { memoryBudget: BUDGET })
@@ -64,6 +70,57 @@ export function budgetContract(backend: Backend): void {
     while (peer.received.length < frame('first').length + frame('200000').length)
       await emitted(peer.socket, 'data')
     expect(server.stats().heldBytes).toBe(0)
+  })
+
+  it('replies that wait for their turn count, and go when there is no more room', async () => {
+    let asked = 0
+    const { server, raw } = await service(backend, {
+      memoryBudget: BUDGET,
+      // The first is never answered.
+      onRequest: () => (asked++ === 0 ? new Promise<Buffer>(() => {}) : PAYLOAD),
+    })
+    const peer = await raw()
+    for (let i = 0; i <= FITS; i++) await peer.write(frame('ask'))
+    await until(() => server.stats().heldBytes >= FITS * PAYLOAD.length)
+    expect(server.stats().heldBytes).toBeLessThanOrEqual(BUDGET)
+    await peer.write(frame('ask'))
+    await until(() => server.stats().faults === 1)
+    expect(server.stats()).toMatchObject({ heldBytes: 0, pendingRequests: 0 })
+    peer.socket.destroy()
+    await until(() => server.stats().connections === 0)
+  })
+
+  it.each([
+    ['half a frame', frame(pattern(900_000)).subarray(0, 800_000)],
+    ['a frame that has to wait', Buffer.concat([frame('pause'), frame(PAYLOAD)])],
+  ])(
+    'a peer that does not read goes at once, with what is queued to it, when %s does not fit',
+    async (_what, wire) => {
+      const { server, raw, accepted } = await stage(backend, { memoryBudget: BUDGET, writeTimeout: 60_000 })
+      const [connection, peer] = await Promise.all([accepted(), raw()])
+      peer.socket.pause()
+      connection.on('frame', () => connection.pause())
+      const closed = closing(connection)
+      while (connection.stats().bytesQueued < BUDGET - 150_000) await sendSome(connection)
+      peer.socket.write(wire)
+      expect(await closed).toMatchObject({ code: 'ERR_FRAME_MEMORY_BUDGET' })
+      await until(() => server.stats().connections === 0)
+      expect(server.stats().heldBytes).toBe(0)
+    },
+  )
+
+  it('a peer that has sent a large frame gets no more than 16 times what it sends of the next', async () => {
+    const MIB = 1024 * 1024
+    const { server, raw, accepted } = await stage(backend, { memoryBudget: 64 * MIB })
+    const SENT = 17 * 1024
+    for (let i = 1; i <= 8; i++) {
+      const [connection, peer] = await Promise.all([accepted(), raw()])
+      connection.onBatch(() => {})
+      await peer.write(frame(Buffer.alloc(15 * MIB)))
+      await peer.write(frame(Buffer.alloc(15 * MIB)).subarray(0, SENT))
+      await until(() => connection.stats().bytesReceived === 15 * MIB + 4 + SENT)
+      expect(server.stats().heldBytes).toBeLessThanOrEqual(16 * i * SENT)
+    }
   })
 
   describe('streams stop reading by bytes', () => {

@@ -111,7 +111,12 @@ export function clientContract(backend: Backend): void {
       const path = join(await folder(), 's')
       await puppet(path, (socket) => socket.on('data', () => socket.write(frame('x'.repeat(200)))))
       const error = await rejection(request({ backend, path, maxFrameLength: 100 }, 'x'))
-      expect(error).toMatchObject({ code: 'ERR_FRAME_TOO_LARGE', declared: 200, limit: 100 })
+      expect(error).toMatchObject({
+        code: 'ERR_FRAME_TOO_LARGE',
+        declared: 200,
+        limit: 100,
+        connectionId: expect.any(Number),
+      })
     })
 
     it('ends after its timeout, and with its signal', async () => {
@@ -274,6 +279,23 @@ export function clientContract(backend: Backend): void {
         expect(String(await patient)).toBe('patient')
       },
     )
+
+    it('does not take its own end for a loss', async () => {
+      const { path } = await service(backend, { onRequest: () => new Promise(() => {}) })
+      const one = client(path)
+      let told = 0
+      one.on('disconnect', () => told++)
+      const pending = rejection(one.request('x'))
+      while (one.stats().connects === 0) await new Promise((resolve) => setImmediate(resolve))
+      await one.close({ timeout: 20 })
+      expect(await pending).toMatchObject(LOST)
+      expect([told, one.stats().disconnects]).toEqual([0, 0])
+    })
+
+    it.each([1000, 'x', true, null])('rejects %j in place of options', async (options) => {
+      const { path } = await service(backend, { onRequest: (payload) => payload })
+      expect(await rejection(client(path).request('x', options as never))).toMatchObject(INVALID)
+    })
 
     it('rejects, and never throws, for a time that is none', async () => {
       const { path } = await service(backend, { onRequest: (payload) => payload })

@@ -222,4 +222,32 @@ export function deliveryContract(backend: Backend): void {
     expect(got.length).toBe(500)
     for (let i = 0; i < 500; i++) expect(got[i].equals(pattern(3000, i))).toBe(true)
   })
+
+  it.each(['destroy', 'close'] as const)(
+    '%s in a consumer drops the frames behind, whoever has them',
+    async (how) => {
+      const consume: Record<string, (connection: Connection, got: (payload: Buffer) => void) => void> = {
+        frame: (connection, got) => void connection.on('frame', got),
+        loop: async (connection, got) => {
+          for await (const payload of connection) got(payload)
+        },
+        duplex: (connection, got) => void connection.toDuplex().on('data', got),
+      }
+      for (const mode of Object.keys(consume)) {
+        const { raw, accepted } = await stage(backend)
+        const [server, peer] = await Promise.all([accepted(), raw()])
+        const got: string[] = []
+        consume[mode](server, (payload) => {
+          got.push(String(payload))
+          if (got.length === 2) void server[how]()
+        })
+        const closed = closing(server)
+        await peer.write(Buffer.concat(['a', 'b', 'c', 'd', 'e'].map(frame)))
+        peer.socket.resume().end()
+        expect(await closed).toBe(undefined)
+        await new Promise((resolve) => setImmediate(resolve))
+        expect([mode, ...got]).toEqual([mode, 'a', 'b'])
+      }
+    },
+  )
 }

@@ -1,10 +1,12 @@
 /** Servers listening: ports, paths, descriptors, and what they refuse. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { type AddressInfo, createServer as createNetServer } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { Worker } from 'node:worker_threads'
 import { createServer, request, type Server } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Backend, uncaught } from './harness.js'
@@ -71,6 +73,56 @@ export function listeningContract(backend: Backend): void {
       expect(JSON.parse(line)).toEqual({ host: '127.0.0.1', port, family: 'IPv4' })
       await new Promise((resolve) => owner.close(resolve))
       expect(String(await request({ backend, port, host: '127.0.0.1' }, '?'))).toBe(`from ${child.pid}`)
+    })
+
+    it.runIf(process.platform !== 'win32').each(['ends its thread', 'closes'])(
+      'shares a descriptor with worker threads, and does not take it from them when one %s',
+      async (how) => {
+        const owner = createNetServer().listen(0, '127.0.0.1')
+        await once(owner, 'listening')
+        const { port } = owner.address() as AddressInfo
+        const { fd } = (owner as unknown as { _handle: { fd: number } })._handle
+        const script = `const { parentPort, threadId, workerData } = require('node:worker_threads')
+          const { createServer } = require(workerData.main)
+          const server = createServer({ backend: '${backend}', onRequest: () => String(threadId) })
+          parentPort.on('message', () => server.close().then(() => process.exit()))
+          server.listen({ fd: ${fd} }).then(() => parentPort.postMessage('up'))`
+        const main = createRequire(import.meta.url).resolve('framewire')
+        const threads = await Promise.all(
+          [1, 2].map(async () => {
+            const thread = new Worker(script, { eval: true, workerData: { main } })
+            await once(thread, 'message')
+            return thread
+          }),
+        )
+        onTestFinished(async () => {
+          await Promise.all(threads.map((thread) => thread.terminate()))
+        })
+        // From now on only they accept.
+        await new Promise((resolve) => owner.close(resolve))
+        const [first, second] = threads
+        const gone = once(first, 'exit')
+        if (how === 'closes') first.postMessage('close')
+        else await first.terminate()
+        await gone
+        const asked = Array.from({ length: 20 }, () => request({ backend, port, host: '127.0.0.1' }, '?'))
+        expect(new Set((await Promise.all(asked)).map(String))).toEqual(new Set([String(second.threadId)]))
+      },
+    )
+
+    it('says where as node:net does when an address is taken', async () => {
+      const { port } = (await make().listen({ port: 0, host: '127.0.0.1' })) as AddressInfo
+      expect(await rejection(make().listen({ port, host: '127.0.0.1' }))).toMatchObject({
+        code: 'EADDRINUSE',
+        address: '127.0.0.1',
+        port,
+      })
+    })
+
+    it.runIf(process.platform !== 'win32')('takes -0 for 0', async () => {
+      const path = join(await folder(), 's')
+      await make().listen({ path, mode: -0 })
+      expect((await stat(path)).mode & 0o777).toBe(0)
     })
 
     it('listens once, and not after it was closed', async () => {
@@ -208,6 +260,7 @@ export function listeningContract(backend: Backend): void {
       [{ path: '\0s', owner: { uid: 0 } }],
       [{ fd: -1 }],
       [{ path: 's', backlog: 0 }],
+      [{ path: 's', host: '::1' }],
       [{ path: 's', signal: {} }],
       [null],
       [true],

@@ -3,11 +3,54 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, unframe } from './harness.js'
+import { type Backend, frame, unframe, until } from './harness.js'
 import { deferred, folder, service } from './service.js'
 
 export function requestContract(backend: Backend): void {
   describe('requests', () => {
+    it.each(['end', 'destroy', 'close'] as const)(
+      'are no longer handed out once a handler has called %s, at once or later',
+      async (how) => {
+        for (const later of [false, true]) {
+          const asked: string[] = []
+          const { raw, server } = await service(backend, {
+            maxPendingRequests: 1,
+            onRequest: async (payload, ctx) => {
+              asked.push(String(payload))
+              if (later) await new Promise((resolve) => setImmediate(resolve))
+              if (asked.length === 2) void ctx.connection[how]()
+              return payload
+            },
+          })
+          const peer = await raw()
+          await peer.write(Buffer.concat(['1', '2', '3', '4', '5'].map(frame)))
+          await peer.ended()
+          peer.socket.destroy()
+          await until(() => server.stats().connections === 0)
+          expect(asked).toEqual(['1', '2'])
+        }
+      },
+    )
+
+    it.each([
+      ['nothing', ''],
+      ['half a frame', '\0\0\0\x09A'],
+      ['no frame', '\xff\xff\xff\xff'],
+      ['another request', '\0\0\0\x01B'],
+    ])(
+      'leave no connection behind when a handler has ended it and its client says %s',
+      async (_what, last) => {
+        const { raw, server } = await service(backend, {
+          onRequest: (_payload, ctx) => ctx.connection.end('bye'),
+        })
+        const peer = await raw()
+        await peer.write(frame('A'))
+        await peer.ended()
+        peer.socket.end(Buffer.from(last, 'latin1'))
+        await until(() => server.stats().connections === 0)
+      },
+    )
+
     it('are answered in the order they came, whenever their handlers finish', async () => {
       const gates = Array.from({ length: 6 }, () => deferred<string | undefined>())
       const { raw } = await service(backend, {

@@ -50,6 +50,32 @@ export function callbackFaults(backend: Backend): void {
       expect(server.closed).toBe(false)
     })
 
+    it.each([5000, 20_000, 100_000])(
+      'a listener that throws, or a tick behind it: frames of %i bytes',
+      async (size) => {
+        const { raw, accepted } = await stage(backend)
+        const peer = await raw()
+        const server = await accepted()
+        const count = 200
+        let right = 0
+        const kept: Buffer[] = []
+        const errors = await uncaught(count, async () => {
+          server.on('frame', (payload) => {
+            const i = kept.push(payload) - 1
+            if (payload.equals(pattern(size, i))) right++
+            if (i % 2 === 0) throw new Error('here')
+            process.nextTick(() => {
+              throw new Error('behind')
+            })
+          })
+          await peer.write(Buffer.concat(Array.from({ length: count }, (_, i) => frame(pattern(size, i)))))
+        })
+        expect([errors.length, right, kept.length]).toEqual([count, count, count])
+        // Nothing was read over them either.
+        for (const [i, payload] of kept.entries()) expect(payload.equals(pattern(size, i))).toBe(true)
+      },
+    )
+
     it('a listener that rejects', async () => {
       const { raw, accepted } = await stage(backend)
       const peer = await raw()

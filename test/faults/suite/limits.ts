@@ -273,20 +273,30 @@ export function limitFaults(backend: Backend): void {
       expect(server.stats()).toMatchObject({ heldBytes: 0, pendingRequests: 0 })
     })
 
-    it.each(bounds)('is closed at %s, whatever handlers are still at work for it', async (_name, options) => {
-      const { raw, server } = await stage(backend, {
-        ...options,
-        onRequest: (payload) => (String(payload) === 'big' ? Buffer.alloc(8 * MIB) : new Promise(() => {})),
-      })
-      const peer = await raw()
-      peer.socket.pause()
-      await peer.write(Buffer.concat([frame('never answered'), frame('big')]))
-      const other = await raw()
-      other.socket.pause()
-      await other.write(Buffer.concat([frame('big'), frame('never answered')]))
-      await until(() => server.stats().connections === 1)
-      expect(server.stats()).toMatchObject({ heldBytes: 0 })
-    })
+    it.each(bounds)(
+      'is closed at %s, whatever handlers are still at work for it',
+      async (_name, options, code) => {
+        const { raw, server } = await stage(backend, {
+          ...options,
+          onRequest: (payload) => (String(payload) === 'big' ? Buffer.alloc(8 * MIB) : new Promise(() => {})),
+        })
+        const peer = await raw()
+        peer.socket.pause()
+        await peer.write(Buffer.concat([frame('never answered'), frame('big')]))
+        const other = await raw()
+        other.socket.pause()
+        await other.write(Buffer.concat([frame('big'), frame('never answered')]))
+        if (code === 'ERR_FRAME_MEMORY_BUDGET') {
+          await until(() => server.stats().connections === 0)
+          expect(server.stats().heldBytes).toBe(0)
+          return
+        }
+        // Nothing of the first one's is queued: its reply waits for its turn.
+        await until(() => server.stats().connections === 1)
+        expect(server.stats().heldBytes).toBeGreaterThanOrEqual(8 * MIB)
+        expect(server.stats().heldBytes).toBeLessThan(8 * MIB + 1024)
+      },
+    )
 
     it.each(bounds)(
       'is closed at %s while it is being closed, and that is told',
