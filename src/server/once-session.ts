@@ -5,8 +5,9 @@
  */
 import type { FrameBatch } from '../codec/batch.js'
 import { FrameError } from '../errors.js'
+import type { Linger } from '../transport/contract.js'
 import { ACCEPTED, briefRefusal, HEADER_MISSING, refusal } from './refusals.js'
-import { isThenable, LINGER, Session } from './session.js'
+import { ERROR_LINGER, isThenable, LINGER, Session } from './session.js'
 
 export class OnceSession extends Session {
   /** The frame arrived, or the client was refused: bytes behind that are nobody's, and deadlines are over. */
@@ -58,10 +59,10 @@ export class OnceSession extends Session {
     return true
   }
 
-  /** Refused before anything of it was read. */
+  /** Refused before anything of it was read: its frame is on the way, and must not find a closed door in place of an answer. */
   turnAway(error: FrameError): void {
     this.#taken = true
-    this.#refuse(error)
+    this.#refuse(error, ERROR_LINGER)
   }
 
   /** Served to its end, which its deadlines bound: whoever was accepted is not refused for being late. */
@@ -112,14 +113,15 @@ export class OnceSession extends Session {
     this.channel.close(LINGER)
   }
 
-  #refuse(error: FrameError): void {
+  #refuse(error: FrameError, linger: Linger = LINGER): void {
     if (this.host.errorReply === undefined || !this.sendErrorReply(error)) {
-      this.#close(refusal(error), () => briefRefusal(error))
-    } else this.channel.close(LINGER)
+      if (!this.#say(refusal(error))) this.#say(briefRefusal(error))
+    }
+    this.channel.close(linger)
   }
 
-  #close(text: string, brief?: () => string): void {
-    if (!this.#say(text) && brief !== undefined) this.#say(brief())
+  #close(text: string): void {
+    this.#say(text)
     this.channel.close(LINGER)
   }
 

@@ -143,10 +143,14 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
 
   /** Counters since the server was made. */
   stats(): ServerStats {
+    const connections = this.#connectionCount()
+    const { accepted } = this.#totals
     const stats = {
       backend: this.#listening?.transport.name ?? null,
-      connections: this.#connectionCount(),
+      connections,
       ...this.#totals,
+      // Who was accepted and has not said a word is not listed yet.
+      accepted: accepted + Math.max(0, connections + this.#turnedAway.size - this.#served.size),
       heldBytes: this.#listening?.listener.heldBytes ?? 0,
     }
     for (const { channel } of this.#served) addCounters(stats, channel)
@@ -217,8 +221,15 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
     const { exchange, onRequest, listener } = this.#options
     const answers = exchange === 'once' || onRequest !== undefined
     const watched = this.listenerCount('connection') > 0 || hasSubscribers('framewire:connection')
-    const more = exchange === 'once' ? TURNED_AWAY_AT_A_TIME : 0
-    return { ...listener, maxConnections: listener.maxConnections + more, lazy: answers && !watched }
+    const { maxConnections } = listener
+    if (exchange !== 'once') return { ...listener, lazy: answers && !watched }
+    // Who is over the limit is told so at once.
+    const limited = maxConnections < Number.POSITIVE_INFINITY
+    return {
+      ...listener,
+      maxConnections: maxConnections + TURNED_AWAY_AT_A_TIME,
+      lazy: !watched && !limited,
+    }
   }
 
   #listenerEvents(): ListenerEvents {

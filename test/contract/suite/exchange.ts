@@ -252,6 +252,13 @@ export function exchangeContract(backend: Backend): void {
       expect(String(await request({ backend, path }, 'third'))).toBe('served')
     })
 
+    it('is told before it has said a word', async () => {
+      const { raw, server } = await full({ headerTimeout: 60_000 })
+      const peer = await raw()
+      expect(await answer(peer)).toBe(LIMIT)
+      expect(server.stats()).toMatchObject({ accepted: 1, dropped: 1, faults: 0 })
+    })
+
     it('is read by clients of ours and by those that write on', async () => {
       const { raw, path } = await full({ maxFrameLength: 1 << 24 })
       expect(String(await request({ backend, path }, 'x'))).toBe(LIMIT)

@@ -4,11 +4,21 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { type Connection, connect, createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, frames, unframe } from './harness.js'
+import { type Backend, frame, frames, unframe, until } from './harness.js'
 import { deferred, folder, rejection, service } from './service.js'
 
 export function serverContract(backend: Backend): void {
   describe('connections', () => {
+    it('are counted as accepted before they have said a word', async () => {
+      const { server, raw } = await service(backend, { onRequest: (payload) => payload })
+      const peers = [await raw(), await raw(), await raw()]
+      await until(() => server.stats().connections === 3)
+      expect(server.stats().accepted).toBe(3)
+      for (const peer of peers) peer.socket.destroy()
+      await until(() => server.stats().connections === 0)
+      expect(server.stats().accepted).toBe(3)
+    })
+
     it('are handed to onConnection and listeners, counted, and listed', async () => {
       const path = join(await folder(), 's')
       const seen: Connection[] = []
