@@ -24,14 +24,8 @@ bool is_large(const Limits &limits, uint64_t wire) noexcept {
   return wire > limits.slab_size / 4 + limits.slab_size / 1024;
 }
 
-// Most memory for a large frame of which so much is here, where the connection is trusted: 16 times as much.
-// Few sizes, so that one frame's memory is good for the next.
-size_t ahead_of(size_t need) noexcept {
-  constexpr size_t rungs[] = {(256u << 10) + 64, (4u << 20) + 64};
-  for (size_t rung : rungs)
-    if (need < rung) return rung;
-  return SIZE_MAX;
-}
+// A trusted connection gets the rest of a frame's memory in one piece as soon as this part of it is here.
+constexpr size_t kAhead = 16;
 
 size_t large_from(const Limits &limits) noexcept {
   return std::min(kLargeFrom, limits.slab_size / 4);
@@ -214,7 +208,8 @@ bool Reassembly::hold(const Limits &limits, const uint8_t *bytes, size_t n, bool
     // The first piece of a small frame gets what it needs; from then on sizes double.
     size_t want = large || held_ > 0 ? 2 * need : need;
     want = std::max(want, kSmallest);
-    if (large) want = std::max(want, std::min(limits.trusted, ahead_of(need)));
+    if (large && kAhead * need >= std::min<uint64_t>(wire_, limits.trusted))
+      want = std::max(want, limits.trusted);
     if (wire_ != 0) want = static_cast<size_t>(std::min<uint64_t>(want, wire_));
     if (!move_to(limits, want, large)) return false;
   }

@@ -65,9 +65,8 @@ export interface ReassemblyOptions {
   readonly discard?: boolean
 }
 
-/** Bytes of a frame that have to be here before it gets memory ahead of them; how much that is at first, and at most. */
+/** Bytes of a frame that have to be here before it gets memory ahead of them, and the most that it gets. */
 const TRUST_FROM = 16 * 1024
-const TRUST_FIRST = 256 * 1024 + 64
 const TRUST_MOST = 1024 * 1024 + 64
 
 export class Reassembly {
@@ -342,20 +341,16 @@ export class Reassembly {
   }
 
   /**
-   * Room for `size` bytes: doubled, but never beyond the frame. After a large frame, another of up to its size gets
-   * up to 16 times as much, in sizes that fit the next one too.
+   * Room for `size` bytes: doubled, but never beyond the frame. After a large frame, another of up to its size gets its memory
+   * in one piece as long as there is plenty.
    */
   private reserve(size: number): Buffer {
     const old = this.memory
     if (old !== null && old.length >= size) return old
     const most = this.frameLength > 0 ? this.frameLength : Number.POSITIVE_INFINITY
-    const ahead = size < TRUST_FIRST ? TRUST_FIRST : TRUST_MOST
-    const trusted = this.trusts && size >= TRUST_FROM ? Math.min(this.lastLarge, ahead) : 0
+    const trusted = this.trusts && size >= TRUST_FROM ? Math.min(this.lastLarge, TRUST_MOST) : 0
     const grown = this.space.memory.allocate(Math.min(most, Math.max(2 * size, 16, trusted)))
-    if (old !== null) {
-      grown.set(old.subarray(0, this.have))
-      this.space.memory.giveBack(old)
-    }
+    if (old !== null) grown.set(old.subarray(0, this.have))
     this.memory = grown
     this.lent = false
     return grown
