@@ -68,12 +68,15 @@ function receiveLines(rows) {
 function overview({ machine, method, rows }) {
   const found = OVERVIEW.map((id) => rows.find(({ row }) => row.id === id)).filter(Boolean)
   if (found.length < 2) return null
-  const subtitle = `Frames a second (more is better), unix socket. ${machine.cpu}, Node ${machine.node}, ${method.place}. ${method.command}`
+  const notes = [
+    `Frames a second (more is better), unix socket. ${machine.cpu}, Node ${machine.node}, ${method.place}.`,
+    method.command,
+  ]
   const charts = found.map((one) => ({
     title: one.row.title,
     items: itemsOf(one, (name) => OVERVIEW_PARTIES.has(name)),
   }))
-  return multiples('framewire beside what one would use instead', subtitle, charts)
+  return multiples('framewire beside what one would use instead', notes, charts)
 }
 
 function ratioOverview({ ratios }) {

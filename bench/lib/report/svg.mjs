@@ -77,14 +77,14 @@ export function bars(chart, width = 720) {
   return card(width, drawn.height + 2 * pad - 6, chart.title, drawn.parts)
 }
 
-/** Several rows side by side, in two columns. */
-export function multiples(title, subtitle, charts, width = 1060) {
+/** Several rows side by side, in two columns, under a title and two lines of notes. */
+export function multiples(title, notes, charts, width = 1060) {
   const pad = 24
   const gap = 36
   const column = (width - 2 * pad - gap) / 2
   const parts = [
     text(pad, pad + 16, title, { size: 18, weight: 700 }),
-    text(pad, pad + 36, subtitle, { size: 12, fill: SOFT }),
+    ...notes.map((note, i) => text(pad, pad + 34 + 16 * i, note, { size: 12, fill: SOFT })),
   ]
   let y = pad + 58
   for (let i = 0; i < charts.length; i += 2) {
