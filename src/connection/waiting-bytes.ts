@@ -2,22 +2,11 @@
  * Sizes of frames that wait in somebody's queue, oldest first, and their sum, counted against the memory budget of the
  * channel that brought them. Knows numbers, not frames.
  */
-import type { Channel } from '../transport/contract.js'
+import { KeptBytes } from './kept-bytes.js'
 
-/** What is taken is told in steps of this, because telling is a call into the transport. */
-const STEP = 64 * 1024
-
-export class WaitingBytes {
-  /** Bytes that wait. */
-  sum = 0
-  readonly #channel: Channel
+export class WaitingBytes extends KeptBytes {
   #sizes: number[] = []
   #first = 0
-  #told = 0
-
-  constructor(channel: Channel) {
-    this.#channel = channel
-  }
 
   /** Frames that wait. */
   get count(): number {
@@ -37,14 +26,5 @@ export class WaitingBytes {
       this.#first = 0
     }
     this.tell()
-  }
-
-  /** After some were added. */
-  tell(): void {
-    const more = this.sum - this.#told
-    if (more <= 0 && this.sum > 0 && -more < STEP) return
-    if (more === 0) return
-    this.#told = this.sum
-    this.#channel.keep(more)
   }
 }

@@ -5,6 +5,7 @@
 import type { FrameBatch } from '../codec/batch.js'
 import { type Payload, toBytes } from '../codec/bytes.js'
 import { BatchQueue } from '../connection/batch-queue.js'
+import { KeptBytes } from '../connection/kept-bytes.js'
 import { type FrameError, isOverrun } from '../errors.js'
 import { ReplyQueue } from './reply-queue.js'
 import { ERROR_LINGER, isThenable, LINGER, Session } from './session.js'
@@ -14,9 +15,6 @@ const FIRST_REQUEST_MS = 250
 
 /** What a reply that waits takes beside its bytes. */
 const REPLY_COST = 64
-
-/** Waiting replies are counted against the memory budget in steps of so many bytes: it is a call each. */
-const COUNT_STEP = 16 * 1024
 
 /** Stands in the line of replies where the line ends. */
 class LastWord {
@@ -44,9 +42,8 @@ export class StreamSession extends Session {
   /** Requests that were read and have to wait. */
   #waiting: BatchQueue | undefined = undefined
   #nextWaiting = 0
-  /** Bytes of replies that wait for their turn, and those of them the budget knows of. */
-  #heldReplies = 0
-  #counted = 0
+  /** Replies that wait for their turn. */
+  #held: KeptBytes | undefined = undefined
   /** `send` has said that enough is queued. */
   #full = false
   #paused = false
@@ -177,27 +174,25 @@ export class StreamSession extends Session {
 
   /** The reply of `place` is there. */
   #ready(replies: ReplyQueue<unknown>, place: number, reply: unknown): void {
-    replies.settle(place, replies.isNext(place) ? reply : this.#held(reply))
+    replies.settle(place, replies.isNext(place) ? reply : this.#hold(reply))
   }
 
   /** What stands in the line for a reply that has to wait. */
-  #held(reply: unknown): unknown {
+  #hold(reply: unknown): unknown {
     if (reply === undefined || reply instanceof LastWord) return reply
     try {
-      const held = new WaitingReply(this.encode(reply))
-      this.#count(held.size)
-      return held
+      const waiting = new WaitingReply(this.encode(reply))
+      this.#count(waiting.size)
+      return waiting
     } catch (cause) {
       return new LastWord(this.handlerFailed(cause))
     }
   }
 
   #count(bytes: number): void {
-    this.#heldReplies += bytes
-    const more = this.#heldReplies - this.#counted
-    if (Math.abs(more) < COUNT_STEP && this.#heldReplies > 0) return
-    this.#counted = this.#heldReplies
-    if (more !== 0) this.channel.keep(more)
+    this.#held ??= new KeptBytes(this.channel)
+    this.#held.sum += bytes
+    this.#held.tell()
   }
 
   #await(result: PromiseLike<unknown>): void {
@@ -278,7 +273,7 @@ export class StreamSession extends Session {
     if (this.#replies !== undefined) {
       this.host.totals.pendingRequests -= this.#replies.outstanding
       this.#replies.clear()
-      this.#count(-this.#heldReplies)
+      if (this.#held !== undefined) this.#count(-this.#held.sum)
     }
     // Nobody reads what comes, but that the peer ends has to be seen.
     if (!this.#paused) return

@@ -25,6 +25,17 @@ std::vector<std::unique_ptr<RawPeer>> connect_peers(const Folder &folder, size_t
   return peers;
 }
 
+void check_echo(EchoHub &hub, std::vector<std::unique_ptr<RawPeer>> &peers,
+                const std::vector<uint8_t> &stream) {
+  for (auto &peer : peers) peer->to_write = stream;
+  REQUIRE(run_until(hub, peers, [&] {
+    for (auto &peer : peers)
+      if (peer->received.size() < stream.size()) return false;
+    return true;
+  }));
+  for (auto &peer : peers) CHECK(peer->received == stream);
+}
+
 } // namespace
 
 TEST_CASE("frames of many connections come back whole, through small tables and a small slab") {
@@ -35,13 +46,7 @@ TEST_CASE("frames of many connections come back whole, through small tables and 
     REQUIRE(hub.listen(folder.path()) == 0);
     auto peers = connect_peers(folder, 20);
     const auto stream = mixed_stream();
-    for (auto &peer : peers) peer->to_write = stream;
-    REQUIRE(run_until(hub, peers, [&] {
-      for (auto &peer : peers)
-        if (peer->received.size() < stream.size()) return false;
-      return true;
-    }));
-    for (auto &peer : peers) CHECK(peer->received == stream);
+    check_echo(hub, peers, stream);
     CHECK(hub.frames == 20 * 9);
     for (auto &peer : peers) peer->end();
     REQUIRE(run_until(hub, peers, [&] { return hub.closed == 20; }));
@@ -73,13 +78,7 @@ TEST_CASE("a slab that was given away is let alone, unless bytes that were not l
   auto stream = mixed_stream();
   stream.resize(stream.size() + 4 * 5'000);
   append_frame(10'000, 9, stream);
-  for (auto &peer : peers) peer->to_write = stream;
-  REQUIRE(run_until(hub, peers, [&] {
-    for (auto &peer : peers)
-      if (peer->received.size() < stream.size()) return false;
-    return true;
-  }));
-  for (auto &peer : peers) CHECK(peer->received == stream);
+  check_echo(hub, peers, stream);
   CHECK(hub.given > 10);
   CHECK(hub.refused > 0);
   uint8_t other[EchoHub::slab_bytes];
