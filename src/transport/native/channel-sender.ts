@@ -8,7 +8,7 @@ import { type Payload, toBytes } from '../../codec/bytes.js'
 import { frameSize, textFrameRoom, tooLarge, writeFrame, writeTextFrame } from '../../codec/encoder.js'
 import { headerSize, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
 import { type ChannelTraits, sameWire } from './channel-traits.js'
-import type { NativeHub } from './hub.js'
+import type { Writer } from './spare-blocks.js'
 
 /** From here on a payload goes out as a piece of its own, without a copy. */
 const LARGE = 16 * 1024
@@ -17,7 +17,7 @@ const LARGE = 16 * 1024
 export const WRITABLE = 1
 export const DESTROYED = 2
 
-export abstract class ChannelSender {
+export abstract class ChannelSender implements Writer {
   acceptedBytes = 0
   framesSent = 0
   protected state = WRITABLE
@@ -37,6 +37,8 @@ export abstract class ChannelSender {
 
   /** Bytes that were accepted and not written. */
   abstract readonly queuedBytes: number
+
+  abstract isPast(count: number): boolean
 
   /** At or over the high-water mark, with everything handed over: somebody waits for 'drain' from now on. */
   protected abstract waitForDrain(): void
@@ -110,7 +112,10 @@ export abstract class ChannelSender {
     hub.flush()
     const at = hub.outBytes - prefix
     writeHeader(config.format, bytes.length, hub.out, at)
-    hub.binding.sendLarge(this.slot, at, at + prefix, bytes, isBorrowed(bytes, hub))
+    hub.binding.sendLarge(this.slot, at, at + prefix, bytes, hub.isBorrowed(bytes.buffer))
+    // The next large frame may not be read to what is being written.
+    if (bytes.buffer === hub.lent?.bytes.buffer)
+      hub.lent.writtenBy(this, this.acceptedBytes + prefix + bytes.length)
     return this.accepted(prefix + bytes.length)
   }
 
@@ -152,13 +157,4 @@ export abstract class ChannelSender {
     this.waitForDrain()
     return false
   }
-}
-
-/**
- * Borrowed from a delivery: the slab is written again by the next read, so what has to wait of it is copied. A large
- * frame's memory is not used again once somebody holds it.
- */
-function isBorrowed(bytes: Uint8Array, hub: NativeHub): boolean {
-  if (bytes.buffer === hub.lent?.buffer) hub.lent = undefined
-  return hub.isBorrowed(bytes.buffer)
 }

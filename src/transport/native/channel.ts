@@ -9,6 +9,7 @@ import type { NativeAddress } from './binding.js'
 import { ChannelSender, DESTROYED, WRITABLE } from './channel-sender.js'
 import type { ChannelTraits } from './channel-traits.js'
 import { faultError } from './faults.js'
+import { Block } from './spare-blocks.js'
 
 const STATE_END = 2
 const STATE_FAULT = 4
@@ -85,6 +86,10 @@ export class NativeChannel extends ChannelSender implements Channel {
 
   get bytesReceived(): number {
     return this.rest?.final?.received ?? this.traits.hub.received[this.slot]
+  }
+
+  override isPast(count: number): boolean {
+    return this.closed || this.writtenBytes >= count
   }
 
   private get closed(): boolean {
@@ -209,15 +214,16 @@ export class NativeChannel extends ChannelSender implements Channel {
     batch.wireStart = start - this.traits.prefix
     batch.owned = true
     const { hub } = this.traits
+    const block = new Block(bytes)
     this.framesReceived += 1
-    hub.lent = bytes
+    hub.lent = block
     try {
       this.sink.channelBatch(batch)
     } finally {
+      hub.lent = undefined
       batch.expire()
       // Whoever wanted to keep the payload was given it; otherwise the next large frame gets the memory.
-      if (batch.given === 0 && hub.lent === bytes) hub.blocks.put(bytes)
-      hub.lent = undefined
+      if (batch.given === 0) hub.blocks.put(block)
     }
   }
 

@@ -10,7 +10,7 @@ import type { NativeChannel } from './channel.js'
 import type { ChannelTraits } from './channel-traits.js'
 import type { NativeListener } from './listener.js'
 import { ReceiveSlab } from './receive-slab.js'
-import { SpareBlocks } from './spare-blocks.js'
+import { type Block, SpareBlocks } from './spare-blocks.js'
 
 /** Sizes are native/transport's to use and ours to choose; see docs/benchmarks.md for what was measured. */
 const OUT_BYTES = 256 * 1024
@@ -52,8 +52,8 @@ export class NativeHub {
   private readonly control: Uint32Array
   private readonly segments: Uint32Array
   private readonly channels: (NativeChannel | undefined)[] = []
-  /** A large frame's own memory while it is being delivered; undefined again when somebody goes on using it. */
-  lent: Buffer | undefined
+  /** A large frame's own memory while it is being delivered. */
+  lent: Block | undefined
   /** Memory for large frames. */
   readonly blocks = new SpareBlocks()
   private readonly flushLater = (): void => this.flush()

@@ -191,6 +191,32 @@ export function sendingContract(backend: Backend): void {
     for (let i = 0; i < sent.length; i++) expect(echoed[i].equals(sent[i]), `frame ${i}`).toBe(true)
   })
 
+  it('forwards large frames of one size to two peers that read late, of which one is destroyed', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    const [late, toLate] = await pair()
+    const [gone, toGone] = await pair()
+    const sent = Array.from({ length: 60 }, (_, i) => pattern(300_000, i))
+    let count = 0
+    server.onBatch((batch) => {
+      for (let i = 0; i < batch.length; i++, count++) {
+        // To one of them, the other or both: each goes on reading the memory for a time of its own.
+        if (count % 3 === 0) toLate.sendFrom(batch, i)
+        if (count % 3 === 1) toLate.send(batch.view(i))
+        if (count % 2 === 0) toGone.sendFrom(batch, i)
+        if (count === 30) gone.destroy()
+      }
+    })
+    late.pause()
+    gone.pause()
+    for (const payload of sent) await client.sendAsync(payload)
+    const expected = sent.filter((_, i) => i % 3 < 2)
+    const got = frames(late, expected.length)
+    late.resume()
+    for (const [i, payload] of (await got).entries())
+      expect(payload.equals(expected[i]), `frame ${i}`).toBe(true)
+  })
+
   it('does not read from a peer that leaves 64 MiB of answers unread, and goes on when it reads', async () => {
     const { pair } = await stage(backend)
     const [client, server] = await pair()
