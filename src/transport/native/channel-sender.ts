@@ -129,31 +129,35 @@ export abstract class ChannelSender implements Writer {
   }
 
   sendFrom(batch: FrameBatch, i: number): boolean {
-    const { hub, limit, prefix } = this.traits
-    if (
-      batch !== hub.delivering ||
-      !sameWire(hub.deliveringFrom as ChannelTraits, this.traits) ||
-      i >>> 0 !== i ||
-      i >= batch.length
-    ) {
-      return this.send(checkBatch(batch).view(i))
-    }
-    const start = batch.start(i)
-    const end = batch.end(i)
-    if (end - start > limit) throw tooLarge(end - start, limit)
+    const { traits, slot } = this
+    const { hub } = traits
+    const from = hub.forwardableFrom as ChannelTraits
+    const isForwardable = batch === hub.forwardable && (from === traits || sameWire(from, traits))
+    if (!isForwardable || i >>> 0 !== i || i >= batch.length) return this.send(checkBatch(batch).view(i))
+    const { table } = batch
+    const row = batch.base + 2 * i
+    const end = table[row + 1]
+    const length = end - table[row]
+    if (length > traits.limit) throw tooLarge(length, traits.limit)
     if (!this.writable) return false
-    hub.forward(this.slot, start - prefix, end)
-    return this.accepted(end - start + prefix)
+    const size = traits.prefix + length
+    hub.forward(slot, end - size, end)
+    return this.accepted(size)
   }
 
   private accepted(size: number): boolean {
-    this.acceptedBytes += size
+    const accepted = this.acceptedBytes + size
+    this.acceptedBytes = accepted
     this.framesSent += 1
-    const { hub, config } = this.traits
-    if (this.acceptedBytes - hub.written[this.slot] < config.highWaterMark) return true
+    const { hub, highWaterMark } = this.traits
+    return accepted - hub.written[this.slot] < highWaterMark || this.acceptedMuch()
+  }
+
+  private acceptedMuch(): boolean {
+    const { hub, highWaterMark } = this.traits
     // What has not been handed over yet is no backlog of the peer's.
     hub.flush()
-    if (!this.writable || this.queuedBytes < config.highWaterMark) return this.writable
+    if (!this.writable || this.queuedBytes < highWaterMark) return this.writable
     this.waitForDrain()
     return false
   }

@@ -7,8 +7,11 @@ import type { NativeHub } from './hub.js'
 export class ChannelTraits {
   readonly plain: boolean
   readonly limit: number
+  readonly highWaterMark: number
   /** Bytes of a frame in front of its payload; 0 where that varies. */
   readonly prefix: number
+  /** Frames are, as they lie on the wire, what would be sent for their payload. */
+  readonly forwards: boolean
 
   constructor(
     readonly hub: NativeHub,
@@ -18,20 +21,23 @@ export class ChannelTraits {
   ) {
     this.plain = config.format.isPlainUint32BE
     this.limit = config.maxFrameLength
+    this.highWaterMark = config.highWaterMark
     this.prefix = fixedPrefix(config.format)
+    this.forwards = this.plain || isAllLength(config.format, this.prefix)
   }
+}
+
+/** Frames of `from`, which may be forwarded, are what `to` would send, too. */
+export function sameWire(from: ChannelTraits, to: ChannelTraits): boolean {
+  return (from.plain && to.plain) || from.config.format === to.config.format
+}
+
+/** What is in front of the payload and is no length was the sender's, and is zero when we send. */
+function isAllLength(format: CompiledFormat, prefix: number): boolean {
+  return format.lengthBytes > 0 && format.lengthOffset === 0 && prefix > 0 && prefix <= format.headerBytes
 }
 
 function fixedPrefix(format: CompiledFormat): number {
   if (format.lengthBytes === 0 && format.strip < 0) return 0
   return format.strip < 0 ? format.headerBytes : format.strip
-}
-
-/** Frames of `from` are, as they lie on the wire, what `to` would send. */
-export function sameWire(from: ChannelTraits, to: ChannelTraits): boolean {
-  if (from.plain && to.plain) return true
-  const { format } = from.config
-  // What is in front of the payload and is no length was the sender's, and is zero when we send.
-  const isAllLength = format.lengthBytes > 0 && format.lengthOffset === 0 && from.prefix <= format.headerBytes
-  return (from === to || format === to.config.format) && from.prefix > 0 && isAllLength
 }

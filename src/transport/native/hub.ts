@@ -34,6 +34,9 @@ const KIND_CLOSE = 3
 
 const STATE_CLOSED = 16
 
+/** No slot. */
+const NONE = -1
+
 /** Nobody has it, so no batch is ever the same. */
 const NO_BATCH = new FrameBatch(allocate(0), new Uint32Array(0))
 
@@ -44,9 +47,10 @@ export class NativeHub {
   readonly received: Float64Array
   readonly marks: Float64Array
   readonly listeners = new Map<number, NativeListener>()
-  /** What is being delivered out of the slab, and how it lies there: what `sendFrom` may forward in place. */
-  delivering: FrameBatch = NO_BATCH
-  deliveringFrom: ChannelTraits | undefined
+  /** What is being delivered out of the slab, if `sendFrom` may forward it as it lies there, and whose it is. */
+  forwardable: FrameBatch = NO_BATCH
+  forwardableFrom: ChannelTraits | undefined
+  private delivering: FrameBatch = NO_BATCH
   private readonly slab = new ReceiveSlab()
   private readonly tables: HubTables
   private readonly control: Uint32Array
@@ -56,6 +60,10 @@ export class NativeHub {
   lent: Block | undefined
   /** Memory for large frames. */
   readonly blocks = new SpareBlocks()
+  /** The last segment, if it is forwarded and may grow: whose it is, where it ends in the slab, and where that is written. */
+  private forwardSlot = NONE
+  private forwardEnd = 0
+  private forwardAt = 0
   private readonly flushLater = (): void => this.flush()
   private lastChannelId = 0
   private lastListener = 0
@@ -144,23 +152,17 @@ export class NativeHub {
 
   /** Queues bytes of the receive slab as they lie; only while the turn that delivered them runs. */
   forward(slot: number, start: number, end: number): void {
-    const { control, segments } = this
-    let count = control[SEGMENTS]
-    const last = 4 * count - 4
-    if (
-      count > 0 &&
-      segments[last] === slot &&
-      segments[last + 2] === start &&
-      segments[last + 3] === KIND_SLAB
-    ) {
-      segments[last + 2] = end
-      return
-    }
-    if (count === MAX_SEGMENTS) {
-      this.flush()
-      count = 0
-    }
-    this.addSegment(count, slot, start, end, KIND_SLAB)
+    if (slot !== this.forwardSlot || start !== this.forwardEnd) this.beginForward(slot, start)
+    this.segments[this.forwardAt] = end
+    this.forwardEnd = end
+  }
+
+  private beginForward(slot: number, start: number): void {
+    if (this.control[SEGMENTS] === MAX_SEGMENTS) this.flush()
+    const count = this.control[SEGMENTS]
+    this.addSegment(count, slot, start, start, KIND_SLAB)
+    this.forwardSlot = slot
+    this.forwardAt = 4 * count + 2
   }
 
   end(slot: number): void {
@@ -172,6 +174,7 @@ export class NativeHub {
   }
 
   flush(): void {
+    this.forwardSlot = NONE
     if (this.control[SEGMENTS] > 0) this.binding.flush()
   }
 
@@ -183,6 +186,7 @@ export class NativeHub {
   private addSegment(index: number, slot: number, start: number, end: number, kind: number): void {
     const { control, segments } = this
     const at = 4 * index
+    this.forwardSlot = NONE
     segments[at] = slot
     segments[at + 1] = start
     segments[at + 2] = end
@@ -196,6 +200,7 @@ export class NativeHub {
 
   private turn(runs: number, states: number): void {
     const table = this.tables.runs
+    this.forwardSlot = NONE
     this.slab.beginTurn(this.endOfRuns(runs), this.control[KEEP] === 1)
     for (let at = 0; at < 4 * runs; at += 4) {
       const slot = table[at]
@@ -252,11 +257,14 @@ export class NativeHub {
     batch.owned = slab.mayGive(count, batch.end(count - 1) - batch.wireStart)
     channel.framesReceived += count
     this.delivering = batch
-    this.deliveringFrom = channel.traits
+    if (channel.traits.forwards) {
+      this.forwardable = batch
+      this.forwardableFrom = channel.traits
+    }
     try {
       channel.events.channelBatch(batch)
     } finally {
-      this.delivering = NO_BATCH
+      this.delivering = this.forwardable = NO_BATCH
       slab.isGiven ||= isGivenOf(batch)
       batch.expire()
     }
