@@ -19,6 +19,7 @@ import { type Served, ServedList } from './served-list.js'
 import { type ResolvedServerOptions, resolveServerOptions } from './server-options.js'
 import type { SessionHost } from './session.js'
 import { StreamSession } from './stream-session.js'
+import { Totals } from './totals.js'
 import { TURNED_AWAY_AT_A_TIME, TurnedAway } from './turned-away.js'
 import type { DropInfo, ListenOptions, ServerEvents, ServerOptions, ServerStats } from './types.js'
 
@@ -36,18 +37,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   readonly #serve: (channel: Channel) => Served
   readonly #served = new ServedList()
   readonly #turnedAway: TurnedAway
-  readonly #totals = {
-    accepted: 0,
-    dropped: 0,
-    framesReceived: 0,
-    bytesReceived: 0,
-    framesSent: 0,
-    bytesSent: 0,
-    requests: 0,
-    pendingRequests: 0,
-    faults: 0,
-    handlerFailures: 0,
-  }
+  readonly #totals = new Totals()
   #state: State = 'new'
   #starting: Promise<unknown> | undefined
   #closing: Promise<void> | undefined
@@ -144,17 +134,15 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   /** Counters since the server was made. */
   stats(): ServerStats {
     const connections = this.#connectionCount()
-    const { accepted } = this.#totals
-    const stats = {
+    const totals = this.#totals.with(this.#served)
+    return {
       backend: this.#listening?.transport.name ?? null,
       connections,
-      ...this.#totals,
+      ...totals,
       // Who was accepted and has not said a word is not listed yet.
-      accepted: accepted + Math.max(0, connections + this.#turnedAway.size - this.#served.size),
+      accepted: totals.accepted + Math.max(0, connections + this.#turnedAway.size - this.#served.size),
       heldBytes: this.#listening?.listener.heldBytes ?? 0,
     }
-    for (const { channel } of this.#served) addCounters(stats, channel)
-    return stats
   }
 
   /**
@@ -302,7 +290,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   #forget(served: Served): void {
     this.#served.remove(served)
     this.#turnedAway.remove(served)
-    addCounters(this.#totals, served.channel)
+    this.#totals.add(served.channel)
     if (this.#served.size === 0 && this.#onIdle !== undefined) this.#onIdle()
   }
 
@@ -357,20 +345,6 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
       }
     })
   }
-}
-
-interface Counters {
-  framesReceived: number
-  bytesReceived: number
-  framesSent: number
-  bytesSent: number
-}
-
-function addCounters(counters: Counters, channel: Channel): void {
-  counters.framesReceived += channel.framesReceived
-  counters.bytesReceived += channel.bytesReceived
-  counters.framesSent += channel.framesSent
-  counters.bytesSent += channel.writtenBytes
 }
 
 function closedError(): FrameError {

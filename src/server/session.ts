@@ -13,6 +13,7 @@ import { FrameError } from '../errors.js'
 import type { Channel, ChannelEvents, PeerCredentials } from '../transport/contract.js'
 import { RequestContext } from './context.js'
 import type { Served } from './served-list.js'
+import type { Totals } from './totals.js'
 import type { ErrorReply, RequestHandler } from './types.js'
 
 /** How long a connection that is closed reads on, so that the peer gets to read what it was told, ms. */
@@ -27,19 +28,11 @@ export interface SessionHost {
   readonly onRequest: RequestHandler<never, unknown> | undefined
   readonly errorReply: ErrorReply | undefined
   readonly maxPendingRequests: number
-  readonly totals: SessionTotals
+  readonly totals: Totals
   /** Its channel is closed. */
   onClosed(served: Served): void
   /** A handler, or a callback beside it, failed; whoever listens to the server's 'error' is told. */
   onHandlerFailure(error: Error, served: Served): void
-}
-
-/** Counted by sessions as it happens. */
-export interface SessionTotals {
-  requests: number
-  pendingRequests: number
-  faults: number
-  handlerFailures: number
 }
 
 export abstract class Session implements Served, ChannelEvents, ConnectionInit, ConnectionPolicy {
