@@ -119,7 +119,6 @@ export function toDuplex(connection: AnyConnection): Duplex {
   const duplex = new FrameDuplex({
     objectMode: true,
     highWaterMark: HIGH_WATER_MARK,
-    allowHalfOpen: false,
     read: () => {
       if (waiting.sum < MOST_BYTES) connection.resume()
     },
@@ -135,12 +134,21 @@ export function toDuplex(connection: AnyConnection): Duplex {
       else connection.destroy(error ?? undefined)
     },
   })
+  // As `allowHalfOpen: false` would, but for those who are not done yet.
+  duplex.once('end', () => {
+    if (!isWrittenTo(duplex) && connection.listenerCount('end') === 0) duplex.end()
+  })
   duplex.onTaken = () => {
     const before = waiting.sum
     waiting.leave(duplex.readableLength)
     if (before >= MOST_BYTES && waiting.sum < MOST_BYTES) connection.resume()
   }
   return duplex
+}
+
+/** Another stream is piped into it, and will end it. */
+function isWrittenTo(duplex: Duplex): boolean {
+  return duplex.listenerCount('unpipe') > 0
 }
 
 /** To a Duplex null is the end, and undefined no chunk: a peer must not end a stream by way of a value. */
@@ -150,64 +158,84 @@ function uncarried(value: null | undefined): FrameError {
 
 /** @internal */
 export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, Out> {
-  let open = true
-  let dropped = false
-  let failure: Error | undefined
-  let kept = 0
+  let output!: ReadableStreamDefaultController<In>
   let size = 0
-  let controller!: ReadableStreamDefaultController<In>
-  /** `error` drops what is queued, so it has to wait until everything was read. */
-  const failAfterReading = () => {
-    if (failure !== undefined && controller.desiredSize === MOST_BYTES) controller.error(failure)
-  }
+  let kept = 0
+  /** A reader waits, and nothing is queued. */
+  let isWanted = false
+  /** We close it: nothing more is enqueued. */
+  let isDropped = false
+  /** How it ended, which the reader is told behind the frames. */
+  let ending: { readonly error?: Error } | undefined
+  let isTold = false
+
+  const queued = () => -(output.desiredSize ?? 0)
   const count = () => {
-    const waiting = MOST_BYTES - (controller.desiredSize ?? MOST_BYTES)
+    const waiting = queued()
     if (waiting !== kept) connection.channel.keep(waiting - kept)
     kept = waiting
   }
+  const tell = () => {
+    if (ending === undefined || isTold) return
+    isTold = true
+    if (ending.error !== undefined) output.error(ending.error)
+    else output.close()
+    // Whoever has the other side goes on writing, or is about to take it.
+    setImmediate(() => {
+      if (!writable.locked) connection.endUnattended()
+    })
+  }
   connection.consume({
     onBatch(batch) {
-      for (let i = 0; i < batch.length && open && !dropped; i++) {
+      for (let i = 0; i < batch.length && !isDropped; i++) {
         const payload = connection.decode(batch, i)
         size = batch.end(i) - batch.start(i) + FRAME_COST
-        controller.enqueue(payload)
+        isWanted = false
+        output.enqueue(payload)
       }
+      if (isDropped) return
       count()
-      if (open && (controller.desiredSize ?? 0) <= 0) connection.pause()
+      if (queued() >= MOST_BYTES) connection.pause()
     },
     onEnd() {
-      if (open) controller.close()
-      open = false
+      ending = {}
+      if (isWanted) tell()
     },
     onDropped() {
-      dropped = true
+      isDropped = true
     },
     onClose(error) {
-      if (open && error === undefined) controller.close()
-      else if (open) failure = error
-      open = false
-      failAfterReading()
+      if (error !== undefined || ending === undefined) ending = { error }
+      // Nobody can be kept waiting for frames any more, also who only waits for the end.
+      if (queued() === 0) tell()
     },
   })
   const room = new Room(connection as AnyConnection)
+  // Its own mark is 0, so that it asks only when somebody waits: then everything in front of the end was read.
   const readable = new ReadableStream<In>(
     {
-      start: (given) => {
-        controller = given as ReadableStreamDefaultController<In>
+      start: (controller) => {
+        output = controller as ReadableStreamDefaultController<In>
       },
       pull: () => {
+        isWanted = true
         count()
-        connection.resume()
-        failAfterReading()
+        if (ending === undefined) connection.resume()
+        else tell()
       },
       cancel: () => {
-        open = false
+        isTold = true
         connection.destroy()
       },
     },
-    { highWaterMark: MOST_BYTES, size: () => size },
+    { highWaterMark: 0, size: () => size },
   )
   const writable = new WritableStream<Out>({
+    start: (controller: WritableStreamDefaultController & { readonly signal?: AbortSignal }) => {
+      const { signal } = controller
+      // At once: `abort` is not called before the write that waits has settled.
+      signal?.addEventListener('abort', () => connection.destroy(asError(signal.reason, connection.id)))
+    },
     write: (payload) =>
       new Promise((resolve, reject) =>
         room.send(payload, (error) => (error === undefined ? resolve() : reject(error))),
@@ -216,7 +244,13 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
       connection.end()
       return connection.written()
     },
-    abort: (reason) => void connection.destroy(reason instanceof Error ? reason : undefined),
+    abort: (reason) => void connection.destroy(asError(reason, connection.id)),
   })
   return { readable, writable }
+}
+
+/** What a connection is destroyed with; only an abort without a reason is no error. */
+function asError(reason: unknown, connectionId: number): Error | undefined {
+  if (reason === undefined || reason instanceof Error) return reason
+  return new FrameError('ERR_FRAME_CLOSED', { cause: reason, connectionId })
 }

@@ -1,8 +1,9 @@
 /** A connection as a Duplex and as a pair of web streams: nothing in front of an error is lost, and no value is an end. */
-import { Readable } from 'node:stream'
+import { Readable, Transform } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { type Connection, connect, createServer } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, closing, collect, frame, stage, until } from './harness.js'
+import { type Backend, closing, collect, frame, stage, unframe, until } from './harness.js'
 
 type AnyConnection = Connection<Buffer, Uint8Array | string>
 
@@ -113,5 +114,125 @@ export function streamContract(backend: Backend): void {
     peer.socket.end(five)
     const got = await Readable.prototype.toArray.call(connection.toDuplex())
     expect(got.map(String)).toEqual(['1', '2', '3', '4', '5'])
+  })
+
+  describe('when the peer ends its side', () => {
+    it.each(Object.entries(shapes))(
+      'ends ours behind the last frame, so that it closes: %s',
+      async (_name, shape) => {
+        const { raw, accepted, server } = await stage(backend)
+        const peer = await raw()
+        const connection = await accepted()
+        const closed = closing(connection)
+        const reading = collect(shape(connection))
+        peer.socket.end(five)
+        expect(await reading).toEqual([['1', '2', '3', '4', '5'], undefined])
+        expect(await closed).toBeUndefined()
+        expect(server.connections.size).toBe(0)
+      },
+    )
+
+    const later = () =>
+      new Transform({
+        objectMode: true,
+        transform: (payload, _encoding, done) => setImmediate(() => done(null, `re ${payload}`)),
+      })
+    const laterOnWeb = () =>
+      new TransformStream<Buffer, string>({
+        transform: async (payload, controller) => {
+          await new Promise((resolve) => setImmediate(resolve))
+          controller.enqueue(`re ${payload}`)
+        },
+      })
+
+    it.each<[string, (connection: AnyConnection) => Promise<void>]>([
+      [
+        'a pipeline over a transform',
+        (connection) => {
+          const duplex = connection.toDuplex()
+          return pipeline(duplex, later(), duplex)
+        },
+      ],
+      [
+        'pipe',
+        async (connection) => {
+          const duplex = connection.toDuplex()
+          duplex.pipe(later()).pipe(duplex)
+          await closing(connection)
+        },
+      ],
+      [
+        'a web transform',
+        async (connection) => {
+          const { readable, writable } = connection.toWeb()
+          await readable.pipeThrough(laterOnWeb()).pipeTo(writable)
+        },
+      ],
+      [
+        'a writer that is taken when everything was read',
+        async (connection) => {
+          const { readable, writable } = connection.toWeb()
+          const got: string[] = []
+          for await (const payload of readable) got.push(`re ${payload}`)
+          const writer = writable.getWriter()
+          await new Promise((resolve) => setTimeout(resolve, 5))
+          for (const text of got) await writer.write(text)
+          await writer.close()
+        },
+      ],
+    ])('still sends what is on its way: %s', async (_name, answer) => {
+      const { raw, accepted } = await stage(backend)
+      const peer = await raw()
+      const answered = answer(await accepted())
+      peer.socket.end(five)
+      await answered
+      await peer.ended()
+      expect(unframe(peer.received).map(String)).toEqual(['re 1', 're 2', 're 3', 're 4', 're 5'])
+    })
+
+    it('leaves our side of a Duplex to who listens to the end of the connection', async () => {
+      const { raw, accepted } = await stage(backend)
+      const peer = await raw()
+      const connection = await accepted()
+      const ended = new Promise<void>((resolve) => connection.on('end', resolve))
+      const duplex = connection.toDuplex().resume()
+      peer.socket.end(five)
+      await ended
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+      duplex.end('last word')
+      await peer.ended()
+      expect(unframe(peer.received).map(String)).toEqual(['last word'])
+    })
+  })
+
+  it.each<[string, (writer: WritableStreamDefaultWriter<Uint8Array>) => unknown]>([
+    ['a write', (writer) => writer.write(Buffer.alloc(4_000_000))],
+    ['a close', (writer) => Promise.all([writer.write(Buffer.alloc(4_000_000)), writer.close()])],
+  ])('aborts %s that waits for a peer that does not read', async (_what, wait) => {
+    const { raw, accepted } = await stage(backend)
+    const peer = await raw()
+    peer.socket.pause()
+    const connection = await accepted()
+    const closed = closing(connection)
+    const { readable, writable } = connection.toWeb()
+    const writer = writable.getWriter()
+    writer.closed.catch(() => {})
+    const waiting = Promise.allSettled([wait(writer)])
+    await until(() => connection.stats().bytesQueued > 0)
+    const reason = new Error('changed its mind')
+    await writer.abort(reason).catch((error) => expect(error).toBe(reason))
+    expect(await closed).toBe(reason)
+    expect((await waiting)[0].status).toBe('rejected')
+    await expect(readable.getReader().read()).rejects.toBe(reason)
+  })
+
+  it('says why it was aborted also where the reason is no error', async () => {
+    const { raw, accepted } = await stage(backend)
+    await raw()
+    const connection = await accepted()
+    const { readable, writable } = connection.toWeb()
+    const reading = readable.getReader().read()
+    await writable.abort('enough')
+    await expect(reading).rejects.toMatchObject({ code: 'ERR_FRAME_CLOSED', cause: 'enough' })
   })
 }
