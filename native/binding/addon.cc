@@ -76,6 +76,11 @@ Napi::Value create_config(const Napi::CallbackInfo &info) {
   std::unique_ptr<ChannelConfig> config(new (std::nothrow) ChannelConfig);
   if (config == nullptr) return number(info, 0);
   if (!read_config(info.Env(), info[0], *config)) return undefined(info);
+  Hub *hub = session(info).hub();
+  if (hub != nullptr && hub->memory().slab_size < Reassembly::min_slab(config->format)) {
+    Napi::RangeError::New(info.Env(), "the slab is too small for this format").ThrowAsJavaScriptException();
+    return undefined(info);
+  }
   return number(info, session(info).add_config(config.release()));
 }
 

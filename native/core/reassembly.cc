@@ -110,7 +110,8 @@ Reassembly::~Reassembly() {
 }
 
 size_t Reassembly::min_slab(const FrameFormat &format) noexcept {
-  return 4 * std::max(format.max_header(), kSmallest);
+  // Half of it always has room for a header that is still unfinished.
+  return std::max(2 * format.max_header(), 4 * kSmallest);
 }
 
 bool Reassembly::target(const Limits &limits, size_t slab_room, Target &out) noexcept {

@@ -14,7 +14,7 @@ import {
   writeTextFrame,
 } from '../../codec/encoder.js'
 import { FrameError } from '../../errors.js'
-import { MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
+import { type CompiledFormat, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
 import type { ChannelConfig, ChannelEvents } from '../contract.js'
 import { Deadline } from './deadlines.js'
 import type { Hub } from './hub.js'
@@ -113,7 +113,7 @@ export abstract class ChannelWriter implements SlabUser {
     const { format, maxFrameLength } = this.config
     // Copied: what lies where the next read goes, memory that can change its size, a payload that holds a part of its header.
     const isBorrowed = this.hub.reads.isBorrowed(bytes.buffer)
-    if (isBorrowed || !isStable(bytes.buffer) || (format.strip >= 0 && format.strip < format.headerBytes)) {
+    if (isBorrowed || !isStable(bytes.buffer) || holdsHeader(format)) {
       return this.#queueFrame(encode(format, maxFrameLength, bytes))
     }
     const { out, deadlines } = this.hub
@@ -240,6 +240,11 @@ export abstract class ChannelWriter implements SlabUser {
     this.writtenBytes += output.inFlight
     output.clear()
   }
+}
+
+/** A part of the length field may lie in the payload. How long a varint is depends on that. */
+function holdsHeader({ strip, lengthBytes, headerBytes }: CompiledFormat): boolean {
+  return strip >= 0 && (lengthBytes === 0 || strip < headerBytes)
 }
 
 /** Memory that nobody can shrink or share: what `transfer` does to it is noticed, a resize would not be. */

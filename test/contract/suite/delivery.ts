@@ -2,7 +2,7 @@
 
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Connection } from 'framewire'
+import { type Connection, encodeFrame, type FrameFormat } from 'framewire'
 import { describe, expect, it } from 'vitest'
 import { type Backend, closing, frame, frames, pattern, randomizer, stage, trace } from './harness.js'
 
@@ -141,6 +141,45 @@ export function deliveryContract(backend: Backend): void {
       expect((await got).map(String)).toEqual(['', 'x', 'a'.repeat(200)])
     },
   )
+
+  it.each<FrameFormat>([
+    { lengthBytes: 4, lengthOffset: 65_535 },
+    { lengthBytes: 8, lengthOffset: 65_535, endian: 'little' },
+    { lengthBytes: 'varint', lengthOffset: 65_535 },
+    { lengthBytes: 1, lengthOffset: 65_535, strip: 65_535 },
+  ])('carries the widest headers both ways: %j', async (format) => {
+    const { pair } = await stage(backend, { format })
+    const [client, server] = await pair({ format })
+    server.on('frame', (payload) => server.send(payload))
+    const got = frames(client, 3)
+    // With a field of its own in it, a payload brings the room for that.
+    const sent = ['..', '..x', `..${'a'.repeat(200)}`].map((text) => Buffer.from(text))
+    for (const payload of sent) client.send(payload)
+    const field = format.strip === undefined ? 0 : 1
+    for (const [i, payload] of (await got).entries())
+      expect(payload.subarray(field).equals(sent[i].subarray(field))).toBe(true)
+  })
+
+  it.each([
+    [0, 1],
+    [0, 2],
+    [1, 2],
+    [1, 3],
+    [0, 3],
+  ])('carries a varint at %i of which the first %i bytes are stripped', async (lengthOffset, strip) => {
+    const format = { lengthBytes: 'varint', lengthOffset, strip } as const
+    const { pair } = await stage(backend, { format })
+    const [client, server] = await pair({ format })
+    server.on('frame', (payload) => server.send(payload))
+    for (const size of [16_384, 16_385, 70_000, 300_000]) {
+      const payload = pattern(size, size)
+      const expected = encodeFrame(payload, format).subarray(strip)
+      const got = frames(client, 1)
+      client.send(payload)
+      expect((await got)[0].equals(expected), `${size} bytes`).toBe(true)
+      client.removeAllListeners('frame')
+    }
+  })
 
   it('gives each frame a Buffer that nobody else writes to', async () => {
     const { pair } = await stage(backend)
