@@ -95,22 +95,25 @@ Napi::Value held_bytes(const Napi::CallbackInfo &info) {
   return number(info, config == nullptr ? 0 : static_cast<double>(config->budget.held));
 }
 
-// keep(config, slot, bytes): the owner keeps so much more, or less, of what the connection brought.
+// keep(config, slot, bytes): the owner keeps so much more, or less, of what the connection brought. false: it
+// is over the budget.
 Napi::Value keep(const Napi::CallbackInfo &info) {
   ChannelConfig *config =
       info[0].IsNumber() ? session(info).config(info[0].As<Napi::Number>().Uint32Value()) : nullptr;
-  if (config == nullptr || !info[1].IsNumber() || !info[2].IsNumber()) return undefined(info);
+  if (config == nullptr || !info[1].IsNumber() || !info[2].IsNumber())
+    return Napi::Boolean::New(info.Env(), true);
   auto bytes = info[2].As<Napi::Number>().Int64Value();
   Budget &budget = config->budget;
   if (bytes < 0) {
     budget.held -= std::min(budget.held, 0 - static_cast<uint64_t>(bytes));
-    return undefined(info);
+    return Napi::Boolean::New(info.Env(), true);
   }
   budget.held += static_cast<uint64_t>(bytes);
   Hub *hub = session(info).hub();
   Connection *found = hub == nullptr ? nullptr : hub->connection(info[1].As<Napi::Number>().Uint32Value());
-  if (found != nullptr && budget.held > budget.limit) found->over_budget();
-  return undefined(info);
+  const bool over = found != nullptr && budget.held > budget.limit;
+  if (over) found->over_budget();
+  return Napi::Boolean::New(info.Env(), !over);
 }
 
 // --- listeners: listenX(config, number, …, backlog, maxConnections, hold, announce) -> 0 or a libuv error

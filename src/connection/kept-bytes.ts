@@ -16,12 +16,12 @@ export class KeptBytes {
     this.#channel = channel
   }
 
-  /** After `sum` has changed: more at once, less in steps, nothing at once. */
-  tell(): void {
+  /** After `sum` has changed: more at once, less in steps, nothing at once. False as {@link Channel.keep}. */
+  tell(): boolean {
     const more = this.sum - this.#told
-    if (more <= 0 && this.sum > 0 && -more < STEP) return
-    if (more === 0) return
+    if (more <= 0 && this.sum > 0 && -more < STEP) return true
+    if (more === 0) return true
     this.#told = this.sum
-    this.#channel.keep(more)
+    return this.#channel.keep(more)
   }
 }

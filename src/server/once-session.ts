@@ -7,7 +7,7 @@ import type { FrameBatch } from '../codec/batch.js'
 import { FrameError } from '../errors.js'
 import type { Linger } from '../transport/contract.js'
 import { ACCEPTED, briefRefusal, HEADER_MISSING, refusal } from './refusals.js'
-import { ERROR_LINGER, isThenable, LINGER, Session } from './session.js'
+import { ERROR_LINGER, LINGER, promiseOf, Session } from './session.js'
 
 export class OnceSession extends Session {
   /** The frame arrived, or the client was refused: bytes behind that are nobody's, and deadlines are over. */
@@ -33,13 +33,15 @@ export class OnceSession extends Session {
     }
     this.host.totals.requests++
     let result: unknown
+    let promise: Promise<unknown> | undefined
     try {
       result = onRequest(payload, this.context)
+      promise = promiseOf(result)
     } catch (cause) {
       this.#refuse(this.handlerFailed(cause))
       return
     }
-    if (isThenable(result)) this.#await(result)
+    if (promise !== undefined) this.#await(promise)
     else this.#answer(result)
   }
 
@@ -78,7 +80,7 @@ export class OnceSession extends Session {
     super.closed()
   }
 
-  #await(result: PromiseLike<unknown>): void {
+  #await(result: Promise<unknown>): void {
     this.#pending = true
     this.host.totals.pendingRequests++
     this.pauseReading()

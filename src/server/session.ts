@@ -71,6 +71,8 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
       // It has a say of its own in when there is reading, and has to know.
       if (this.#readingPaused) this.#connection.pause()
       this.onConnectionMade(this.#connection)
+      // Everybody has heard of its end already.
+      if (this.#closed) this.#connection.channelClose()
     }
     return this.#connection
   }
@@ -257,9 +259,11 @@ function handlerError(cause: unknown, connectionId: number, message?: string): F
   return new FrameError('ERR_FRAME_HANDLER', { cause, connectionId, message })
 }
 
-/** As `await` sees it. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  )
+/**
+ * A promise of what a handler returned, if it is to be waited for; as `await` sees it: whatever a thenable does, it settles once.
+ * @throws what reading its `then` throws.
+ */
+export function promiseOf(value: unknown): Promise<unknown> | undefined {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined
+  return typeof (value as { then?: unknown }).then === 'function' ? Promise.resolve(value) : undefined
 }

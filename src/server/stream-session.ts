@@ -8,7 +8,7 @@ import { BatchQueue } from '../connection/batch-queue.js'
 import { KeptBytes } from '../connection/kept-bytes.js'
 import { type FrameError, isOverrun } from '../errors.js'
 import { ReplyQueue } from './reply-queue.js'
-import { ERROR_LINGER, isThenable, LINGER, Session } from './session.js'
+import { ERROR_LINGER, LINGER, promiseOf, Session } from './session.js'
 
 /** How long a connection that has not asked anything may still do so when the server closes, ms. */
 const FIRST_REQUEST_MS = 250
@@ -32,7 +32,8 @@ class WaitingReply {
 
   constructor(payload: Payload) {
     this.payload = payload
-    this.size = REPLY_COST + (typeof payload === 'string' ? payload.length : toBytes(payload).length)
+    this.size =
+      REPLY_COST + (typeof payload === 'string' ? Buffer.byteLength(payload) : toBytes(payload).length)
   }
 }
 
@@ -44,6 +45,8 @@ export class StreamSession extends Session {
   #nextWaiting = 0
   /** Replies that wait for their turn. */
   #held: KeptBytes | undefined = undefined
+  /** They are over the memory budget: the fault is on its way. */
+  #overrun = false
   /** `send` has said that enough is queued. */
   #full = false
   #paused = false
@@ -128,7 +131,7 @@ export class StreamSession extends Session {
   /** Answers frames from `from` on; returns the first that has to wait. */
   #answerAll(batch: FrameBatch, from: number): number {
     for (let i = from; i < batch.length; i++) {
-      if (this.#full || this.#busy()) return i
+      if (this.#full || this.#overrun || this.#busy()) return i
       // A handler that closes its connection gets no further request.
       if (this.madeConnection !== undefined && !this.channel.writable) this.#stop()
       if (this.#done) return batch.length
@@ -154,13 +157,15 @@ export class StreamSession extends Session {
     totals.requests++
     const replies = this.#replies
     let result: unknown
+    let promise: Promise<unknown> | undefined
     try {
       result = this.host.onRequest!(payload, this.context)
+      promise = promiseOf(result)
     } catch (cause) {
       this.#place(new LastWord(this.handlerFailed(cause)))
       return
     }
-    if (isThenable(result)) this.#await(result)
+    if (promise !== undefined) this.#await(promise)
     else if (replies === undefined || replies.outstanding === 0) this.#deliver(result)
     else this.#place(result)
   }
@@ -180,6 +185,7 @@ export class StreamSession extends Session {
   /** What stands in the line for a reply that has to wait. */
   #hold(reply: unknown): unknown {
     if (reply === undefined || reply instanceof LastWord) return reply
+    if (this.#overrun) return undefined
     try {
       const waiting = new WaitingReply(this.encode(reply))
       this.#count(waiting.size)
@@ -192,10 +198,10 @@ export class StreamSession extends Session {
   #count(bytes: number): void {
     this.#held ??= new KeptBytes(this.channel)
     this.#held.sum += bytes
-    this.#held.tell()
+    if (!this.#held.tell()) this.#overrun = true
   }
 
-  #await(result: PromiseLike<unknown>): void {
+  #await(result: Promise<unknown>): void {
     const replies = this.#line()
     const place = replies.reserve()
     this.host.totals.pendingRequests++

@@ -111,9 +111,9 @@ export interface Channel {
   sendFrom(batch: FrameBatch, i: number): boolean
   /**
    * The owner keeps `bytes` more of what was delivered here (fewer when negative): counted against the memory budget until
-   * the channel is closed. Whoever brings it over the limit gets the fault.
+   * the channel is closed. False: it is over the limit by that, and gets the fault in a moment.
    */
-  keep(bytes: number): void
+  keep(bytes: number): boolean
   /** Calls `channelWritten` once `writtenBytes >= mark`. One mark at a time, a later call replaces it; 0 takes it back. */
   notifyWritten(mark: number): void
   /** Hands what is queued to the kernel now and not at the end of the turn. */

@@ -62,7 +62,7 @@ export abstract class ChannelWriter implements SlabUser {
   /** Nothing can be written any more. */
   protected abstract get isOver(): boolean
   /** What waits has changed, and counts against the budget. */
-  protected abstract chargeQueue(): void
+  protected abstract chargeQueue(): boolean
   protected abstract lose(cause: Error): void
   /** What waits is waiting for too long: it goes, and the connection with it. */
   protected abstract giveUp(error: FrameError): void

@@ -187,12 +187,11 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.stream.resume()
   }
 
-  keep(bytes: number): void {
-    if (this.#closed) return
+  keep(bytes: number): boolean {
+    if (this.#closed) return true
     this.#kept += bytes
     // What was queued in this turn is counted only now, and may be what it is.
-    if (this.queuedBytes > this.#kept) this.chargeQueue()
-    else this.#chargeInput()
+    return this.queuedBytes > this.#kept ? this.chargeQueue() : this.#chargeInput()
   }
 
   /** Counts what is held against the budget. True: this channel brings it over the limit, and has to go. */
@@ -205,19 +204,22 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     return more > 0 && this.#budget.isExceeded
   }
 
-  // Both act later, because this may be inside a call of the owner's.
+  // Both act later, because this may be inside a call of the owner's. False: it is over the budget.
 
-  #chargeInput(): void {
-    if (!this.#charge()) return
+  #chargeInput(): boolean {
+    if (!this.#charge()) return true
     process.nextTick(() => {
       // A peer that leaves its answers unread would keep them until the write deadline, and memory is what is short.
       if (this.queuedBytes > 0) this.giveUp(this.#overBudget())
       else this.#fault(this.#overBudget())
     })
+    return false
   }
 
-  protected override chargeQueue(): void {
-    if (this.#charge()) process.nextTick(() => this.giveUp(this.#overBudget()))
+  protected override chargeQueue(): boolean {
+    if (!this.#charge()) return true
+    process.nextTick(() => this.giveUp(this.#overBudget()))
+    return false
   }
 
   #overBudget(): FrameError {

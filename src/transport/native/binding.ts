@@ -65,8 +65,8 @@ export interface Binding {
   createConfig(config: NativeConfig): number
   dropConfig(config: number): void
   heldBytes(config: number): number
-  /** Counts bytes the owner keeps of what `slot` brought; over the budget, that connection gets the fault. */
-  keep(config: number, slot: Slot, bytes: number): void
+  /** Counts bytes the owner keeps of what `slot` brought; false: over the budget, and that connection gets the fault. */
+  keep(config: number, slot: Slot, bytes: number): boolean
   listenPath(
     config: number,
     number: number,

@@ -103,12 +103,12 @@ export class NativeChannel extends ChannelSender implements Channel {
     this.setMark()
   }
 
-  keep(bytes: number): void {
-    if (this.closed) return
+  keep(bytes: number): boolean {
+    if (this.closed) return true
     const { hub, configId } = this.traits
     const rest = this.more()
     rest.kept = (rest.kept ?? 0) + bytes
-    hub.binding.keep(configId, this.slot, bytes)
+    return hub.binding.keep(configId, this.slot, bytes)
   }
 
   notifyWritten(mark: number): void {

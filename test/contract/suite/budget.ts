@@ -72,6 +72,35 @@ export function budgetContract(backend: Backend): void {
     expect(server.stats().heldBytes).toBe(0)
   })
 
+  it('no more handlers are asked in a turn than there is room for replies that wait', async () => {
+    let asked = 0
+    let most = 0
+    const { server, raw } = await service(backend, {
+      memoryBudget: BUDGET,
+      onRequest: () => {
+        most = Math.max(most, server.stats().heldBytes)
+        return asked++ === 0 ? new Promise<Buffer>(() => {}) : PAYLOAD
+      },
+    })
+    const peer = await raw()
+    await peer.write(Buffer.concat(Array(500).fill(frame('ask'))))
+    await until(() => server.stats().faults === 1)
+    expect(asked).toBeLessThanOrEqual(FITS + 3)
+    expect(most).toBeLessThanOrEqual(BUDGET + PAYLOAD.length)
+  })
+
+  it('text that waits counts what it takes, not its characters', async () => {
+    let asked = 0
+    const { server, raw } = await service(backend, {
+      serialization: 'text',
+      onRequest: () => (asked++ === 0 ? new Promise<string>(() => {}) : '长'.repeat(10_000)),
+    })
+    const peer = await raw()
+    await peer.write(Buffer.concat(Array(11).fill(frame('ask'))))
+    await until(() => asked === 11)
+    expect(server.stats().heldBytes).toBeGreaterThanOrEqual(300_000)
+  })
+
   it('replies that wait for their turn count, and go when there is no more room', async () => {
     let asked = 0
     const { server, raw } = await service(backend, {

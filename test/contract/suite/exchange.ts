@@ -4,7 +4,7 @@ import { connect as connectRaw } from 'node:net'
 import { request, type ServerOptions } from 'framewire'
 import { describe, expect, it } from 'vitest'
 import { type Backend, frame, type RawPeer, unframe } from './harness.js'
-import { type Bytes, deferred, service } from './service.js'
+import { type Bytes, brokenThenables, deferred, service } from './service.js'
 
 const OK = '{"res":"ok","msg":"长度相同"}'
 const HEADER = '{"res":"fail","msg":"长度有误"}'
@@ -146,6 +146,7 @@ export function exchangeContract(backend: Backend): void {
       },
     ],
     ['rejects', () => Promise.reject(new Error('the reason is private'))],
+    ...Object.entries(brokenThenables),
   ])('refuses with a code when the handler %s, and tells the server why', async (_how, onRequest) => {
     const { raw, server } = await serve({ onRequest })
     const failed = once(server, 'error')

@@ -1,10 +1,10 @@
 /** Requests to a server: how they become replies in order, whatever their handlers do. */
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { createServer, request } from 'framewire'
+import { createServer, type RequestContext, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Backend, frame, unframe, until } from './harness.js'
-import { deferred, folder, service } from './service.js'
+import { brokenThenables, deferred, folder, service, thenable } from './service.js'
 
 export function requestContract(backend: Backend): void {
   describe('requests', () => {
@@ -184,6 +184,7 @@ export function requestContract(backend: Backend): void {
       ],
       ['rejects', () => Promise.reject(new Error('no'))],
       ['returns what cannot be sent', () => 5 as never],
+      ...Object.entries(brokenThenables),
     ])(
       'close their connection when the handler %s: replies before it arrive, none behind it',
       async (_how, fail) => {
@@ -199,6 +200,39 @@ export function requestContract(backend: Backend): void {
         expect(server.stats().handlerFailures).toBe(1)
       },
     )
+
+    it('are answered once by a thenable that does not keep to its contract', async () => {
+      const { raw, server } = await service(backend, {
+        onRequest: (payload) =>
+          thenable((resolve, reject) => {
+            resolve(thenable((inner) => inner(payload)))
+            reject(new Error('too late'))
+            resolve('twice')
+          }),
+      })
+      const peer = await raw()
+      peer.socket.end(Buffer.concat([frame('one'), frame('two')]))
+      expect(unframe(await peer.ended()).map(String)).toEqual(['one', 'two'])
+      expect(server.stats()).toMatchObject({ handlerFailures: 0, pendingRequests: 0 })
+    })
+
+    it('have a connection that is closed when it is first asked for behind its end', async () => {
+      const asked = deferred<RequestContext>()
+      const { raw } = await service(backend, {
+        exchange: 'once',
+        onRequest: (payload, ctx) => {
+          asked.resolve(ctx)
+          return payload
+        },
+      })
+      const peer = await raw()
+      peer.socket.end(frame('x'))
+      const context = await asked.promise
+      if (!context.signal.aborted) await once(context.signal, 'abort')
+      expect(context.connection.closed).toBe(true)
+      await context.connection.close()
+      expect(context.connection.send('unheard')).toBe(false)
+    })
 
     it('do not crash the process when the handler fails and nobody listens', async () => {
       const { raw } = await service(backend, { onRequest: () => Promise.reject(new Error('no')) })

@@ -82,3 +82,25 @@ export function emitted(emitter: EventEmitter, event: string, count = 1): Promis
     emitter.on(event, () => --left === 0 && resolve())
   })
 }
+
+type Settle = (value: unknown) => void
+
+/** What looks like a promise and does what `then` says. */
+export function thenable(then: (resolve: Settle, reject: Settle) => void): never {
+  return { then } as never
+}
+
+/** Handlers whose promise fails where promises do not. */
+export const brokenThenables: Record<string, () => never> = {
+  'returns what throws in its then': () =>
+    thenable(() => {
+      throw new Error('the reason is private')
+    }),
+  'returns what has no then to read': () =>
+    ({
+      // biome-ignore lint/suspicious/noThenProperty: that is what it is for
+      get then() {
+        throw new Error('the reason is private')
+      },
+    }) as never,
+}
