@@ -132,18 +132,20 @@ export class FrameBatch implements Iterable<Buffer> {
     const rows = Math.max(0, this.length - from)
     const wireStart = from === 0 ? this.wireStart : this.end(from - 1)
     const wireEnd = rows === 0 ? wireStart : this.end(this.length - 1)
-    // Memory of our own is kept as it is, unless more than an eighth of it is not these frames.
+    // Memory of our own is kept as it is, unless less than half of it is these frames.
     const isWhole =
-      this.owned && this.given === 0 && 8 * (wireEnd - wireStart) >= 7 * this.bytes.buffer.byteLength
+      this.owned && this.given <= from && 2 * (wireEnd - wireStart) >= this.bytes.buffer.byteLength
     const bytes = isWhole ? this.bytes : copyBytes(this.bytes, wireStart, wireEnd)
     const offset = isWhole ? 0 : wireStart
     const batch = new FrameBatch(bytes, new Uint32Array(2 * rows))
     batch.length = rows
     batch.wireStart = wireStart - offset
-    batch.owned = isWhole
     batch.seal = this.seal
     for (let i = 0; i < 2 * rows; i++) batch.table[i] = this.table[this.base + 2 * from + i] - offset
+    // Nobody writes to the copy either, unless it was cut from what others lie in.
+    batch.owned = isWhole || bytes.buffer.byteLength === bytes.length
     if (isWhole) this.given = this.length
+    else if (batch.owned && rows > 1) this.seal?.(bytes.buffer)
     return batch
   }
 

@@ -5,7 +5,12 @@
 import type { FrameBatch } from '../codec/batch.js'
 import type { Channel } from '../transport/contract.js'
 
+/** What a batch takes beside its bytes. */
+const BATCH_COST = 512
+
 export class BatchQueue {
+  /** What they take in all. */
+  bytes = 0
   readonly #channel: Channel
   readonly #batches: FrameBatch[] = []
 
@@ -25,18 +30,23 @@ export class BatchQueue {
   add(batch: FrameBatch, from: number): void {
     const own = batch.detach(from)
     this.#batches.push(own)
-    this.#channel.keep(own.bytes.length)
+    this.#count(own.bytes.length + BATCH_COST)
   }
 
   /** The first was dealt with. */
   shift(): void {
     const batch = this.#batches.shift()
     if (batch === undefined) return
-    this.#channel.keep(-batch.bytes.length)
+    this.#count(-batch.bytes.length - BATCH_COST)
     batch.expire()
   }
 
   clear(): void {
     while (this.length > 0) this.shift()
+  }
+
+  #count(bytes: number): void {
+    this.bytes += bytes
+    this.#channel.keep(bytes)
   }
 }

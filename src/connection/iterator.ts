@@ -1,15 +1,12 @@
 /**
- * `for await` over a connection: a bounded queue between the channel's pushes and the loop's pulls. Knows frames and
+ * `for await` over a connection: what arrives goes to who waits for it, and waits for the loop otherwise. Knows frames and
  * waiting, not bytes on the wire.
  */
 import type { FrameBatch } from '../codec/batch.js'
+import type { FrameError } from '../errors.js'
 import type { Connection } from './connection.js'
 import type { Consumer } from './types.js'
-import type { WaitingBytes } from './waiting-bytes.js'
-
-/** Reading stops while more than this waits for the loop, and goes on when half of it is gone. */
-const MOST_FRAMES = 1024
-const MOST_BYTES = 256 * 1024
+import { WaitingFrames } from './waiting-frames.js'
 
 interface Waiter<In> {
   readonly resolve: (result: IteratorResult<In, undefined>) => void
@@ -18,10 +15,7 @@ interface Waiter<In> {
 
 export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, undefined> {
   readonly #connection: Connection<In, unknown>
-  #queue: In[] = []
-  #first = 0
-  readonly #waiting: WaitingBytes
-  #full = false
+  readonly #frames: WaitingFrames<In>
   #waiters: Waiter<In>[] = []
   #done = false
   /** The peer has ended its side, and the loop was not told yet. */
@@ -30,24 +24,16 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
 
   constructor(connection: Connection<In, unknown>) {
     this.#connection = connection
-    this.#waiting = connection.waitingBytes()
+    this.#frames = new WaitingFrames(connection)
   }
 
   onBatch(batch: FrameBatch): void {
-    for (let i = 0; i < batch.length && !this.#done; i++) {
-      const payload = this.#connection.decode(batch, i)
-      const waiter = this.#waiters.shift()
-      if (waiter === undefined) {
-        this.#queue.push(payload)
-        this.#waiting.add(batch.end(i) - batch.start(i))
-      } else waiter.resolve({ value: payload, done: false })
+    let i = 0
+    for (; i < batch.length && this.#waiters.length > 0; i++) {
+      const value = this.#connection.decode(batch, i)
+      this.#waiters.shift()?.resolve({ value, done: false })
     }
-    const { count, sum } = this.#waiting
-    if (count === 0) return
-    this.#waiting.tell()
-    if (this.#full || (count < MOST_FRAMES && sum < MOST_BYTES)) return
-    this.#full = true
-    this.#connection.pause()
+    if (!this.#done) this.#frames.add(batch, i)
   }
 
   onEnd(): void {
@@ -56,9 +42,7 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   }
 
   onDropped(): void {
-    this.#queue = []
-    this.#first = 0
-    this.#waiting.leave(0)
+    this.#frames.clear()
   }
 
   onClose(error: Error | undefined): void {
@@ -66,7 +50,7 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   }
 
   next(): Promise<IteratorResult<In, undefined>> {
-    if (this.#first < this.#queue.length) return Promise.resolve({ value: this.#take(), done: false })
+    if (!this.#frames.isEmpty) return this.#take()
     if (this.#error !== undefined) {
       const error = this.#error
       this.#error = undefined
@@ -92,19 +76,18 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
     return this
   }
 
-  #take(): In {
-    const value = this.#queue[this.#first]
-    this.#queue[this.#first++] = undefined as In
-    if (this.#first === this.#queue.length) {
-      this.#queue.length = 0
-      this.#first = 0
+  #take(): Promise<IteratorResult<In, undefined>> {
+    try {
+      return Promise.resolve({ value: this.#frames.take(), done: false })
+    } catch (error) {
+      // As everywhere, nothing follows an error.
+      this.#frames.clear()
+      this.#done = true
+      this.#error = undefined
+      this.#peerEnded = false
+      this.#connection.fail(error as FrameError)
+      return Promise.reject(error)
     }
-    this.#waiting.leave(this.#queue.length - this.#first)
-    if (this.#full && this.#waiting.count <= MOST_FRAMES / 2 && this.#waiting.sum <= MOST_BYTES / 2) {
-      this.#full = false
-      this.#connection.resume()
-    }
-    return value
   }
 
   /** The loop is over. The code behind it gets to send its last frames before our side is ended as well. */

@@ -12,7 +12,6 @@ import { guard, rethrow } from './guard.js'
 import { Held } from './held.js'
 import { PendingSends } from './pending-sends.js'
 import type { ConnectionEventName, ConnectionEvents, ConnectionInit, Consumer } from './types.js'
-import { WaitingBytes } from './waiting-bytes.js'
 
 /** How long a connection that closes because of an error reads on so that the peer can read what was sent, ms. */
 const ERROR_LINGER_MS = 1000
@@ -193,11 +192,6 @@ export abstract class Receiver<In> extends BareEmitter {
   /** What frame `i` carries, by the connection's serialization, in memory of its own. @internal */
   decode(batch: FrameBatch, i: number): In {
     return this.init.serialization.decode(batch, i) as In
-  }
-
-  /** A queue of this connection's frames, counted against the memory budget. @internal */
-  waitingBytes(): WaitingBytes {
-    return new WaitingBytes(this.channel)
   }
 
   /**

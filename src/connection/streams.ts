@@ -7,12 +7,10 @@ import { ReadableStream, WritableStream } from 'node:stream/web'
 import type { FrameBatch } from '../codec/batch.js'
 import { FrameError } from '../errors.js'
 import type { Connection } from './connection.js'
+import { WaitingFrames } from './waiting-frames.js'
 
-/** Frames that wait in a stream before reading stops, and bytes of payload: the one or the other. */
-const HIGH_WATER_MARK = 64
-const MOST_BYTES = 256 * 1024
-/** What a frame counts besides its payload where bytes alone are counted. */
-const FRAME_COST = MOST_BYTES / 1024
+/** Frames a Duplex has ready. */
+const HIGH_WATER_MARK = 16
 
 export interface WebStreams<In, Out> {
   /**
@@ -63,8 +61,6 @@ class Room {
 
 /** A Duplex that fails behind what it holds: `destroy` alone would throw frames away that came before the error. */
 class FrameDuplex extends Duplex {
-  /** Called when the reader has taken something. */
-  onTaken: () => void = () => {}
   #failure: Error | undefined
 
   /** Destroys the stream with `error` once everything in front of it was read. */
@@ -75,7 +71,6 @@ class FrameDuplex extends Duplex {
 
   override read(size?: number): unknown {
     const chunk = super.read(size)
-    if (chunk !== null) this.onTaken()
     const failure = this.#failure
     // In a tick of its own: the reader has the last frame first.
     if (failure !== undefined && this.readableLength === 0) process.nextTick(() => this.destroy(failure))
@@ -83,36 +78,57 @@ class FrameDuplex extends Duplex {
   }
 }
 
+/** How a connection ended, for a reader who is told behind the last frame. */
+interface Ending {
+  readonly error?: Error | undefined
+}
+
 /** @internal */
 export function toDuplex(connection: AnyConnection): Duplex {
-  let ended = false
-  let dropped = false
-  const waiting = connection.waitingBytes()
+  const frames = new WaitingFrames(connection)
+  /** It has room. */
+  let isWanted = false
+  let isDropped = false
+  let ending: Ending | undefined
+  const give = (payload: unknown) => {
+    if (payload === null || payload === undefined) throw uncarried(payload)
+    isWanted = duplex.push(payload)
+  }
+  const tell = () => {
+    if (ending === undefined || !frames.isEmpty) return
+    if (ending.error !== undefined) duplex.failAfterReading(ending.error)
+    else duplex.push(null)
+  }
+  const fill = () => {
+    try {
+      while (isWanted && !frames.isEmpty) give(frames.take())
+    } catch (error) {
+      frames.clear()
+      ending = { error: error as Error }
+      connection.fail(error as FrameError)
+    }
+    tell()
+  }
   // First of all: a connection that has a consumer is left as it is.
   connection.consume({
     onBatch(batch: FrameBatch) {
-      let room = true
-      for (let i = 0; i < batch.length && !dropped; i++) {
-        const payload = connection.decode(batch, i)
-        if (payload === null || payload === undefined) throw uncarried(payload)
-        room = duplex.push(payload) && room
-        // Where somebody reads already it is not queued.
-        if (duplex.readableLength > waiting.count) waiting.add(batch.end(i) - batch.start(i))
-      }
-      waiting.tell()
-      if (!room || waiting.sum >= MOST_BYTES) connection.pause()
+      let i = 0
+      for (; i < batch.length && isWanted && !isDropped; i++) give(connection.decode(batch, i))
+      if (!isDropped) frames.add(batch, i)
     },
     onEnd() {
-      ended = true
-      duplex.push(null)
+      ending ??= {}
+      tell()
     },
     onDropped() {
-      dropped = true
+      isDropped = true
+      frames.clear()
     },
     onClose(error) {
-      if (error !== undefined) duplex.failAfterReading(error)
-      // After a clean end what is buffered is still to be read.
-      else if (!ended) duplex.destroy()
+      if (error !== undefined) ending = { error }
+      // After a clean end what waits is still to be read.
+      if (ending === undefined) duplex.destroy()
+      else tell()
     },
   })
   const room = new Room(connection)
@@ -120,7 +136,8 @@ export function toDuplex(connection: AnyConnection): Duplex {
     objectMode: true,
     highWaterMark: HIGH_WATER_MARK,
     read: () => {
-      if (waiting.sum < MOST_BYTES) connection.resume()
+      isWanted = true
+      fill()
     },
     write: (payload, _encoding, done) => room.send(payload, done),
     final: (done) => {
@@ -138,11 +155,6 @@ export function toDuplex(connection: AnyConnection): Duplex {
   duplex.once('end', () => {
     if (!isWrittenTo(duplex) && connection.listenerCount('end') === 0) duplex.end()
   })
-  duplex.onTaken = () => {
-    const before = waiting.sum
-    waiting.leave(duplex.readableLength)
-    if (before >= MOST_BYTES && waiting.sum < MOST_BYTES) connection.resume()
-  }
   return duplex
 }
 
@@ -158,25 +170,19 @@ function uncarried(value: null | undefined): FrameError {
 
 /** @internal */
 export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, Out> {
+  const frames = new WaitingFrames<In>(connection as Connection<In, unknown>)
   let output!: ReadableStreamDefaultController<In>
-  let size = 0
-  let kept = 0
   /** A reader waits, and nothing is queued. */
   let isWanted = false
-  /** We close it: nothing more is enqueued. */
   let isDropped = false
-  /** How it ended, which the reader is told behind the frames. */
-  let ending: { readonly error?: Error } | undefined
   let isTold = false
-
-  const queued = () => -(output.desiredSize ?? 0)
-  const count = () => {
-    const waiting = queued()
-    if (waiting !== kept) connection.channel.keep(waiting - kept)
-    kept = waiting
+  let ending: Ending | undefined
+  const give = (payload: In) => {
+    isWanted = false
+    output.enqueue(payload)
   }
   const tell = () => {
-    if (ending === undefined || isTold) return
+    if (ending === undefined || isTold || !frames.isEmpty) return
     isTold = true
     if (ending.error !== undefined) output.error(ending.error)
     else output.close()
@@ -185,29 +191,34 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
       if (!writable.locked) connection.endUnattended()
     })
   }
+  const fill = () => {
+    try {
+      if (!frames.isEmpty) give(frames.take())
+    } catch (error) {
+      frames.clear()
+      ending = { error: error as Error }
+      connection.fail(error as FrameError)
+    }
+    if (isWanted) tell()
+  }
   connection.consume({
     onBatch(batch) {
-      for (let i = 0; i < batch.length && !isDropped; i++) {
-        const payload = connection.decode(batch, i)
-        size = batch.end(i) - batch.start(i) + FRAME_COST
-        isWanted = false
-        output.enqueue(payload)
-      }
-      if (isDropped) return
-      count()
-      if (queued() >= MOST_BYTES) connection.pause()
+      let i = 0
+      for (; i < batch.length && isWanted && !isDropped; i++) give(connection.decode(batch, i))
+      if (!isDropped) frames.add(batch, i)
     },
     onEnd() {
-      ending = {}
+      ending ??= {}
       if (isWanted) tell()
     },
     onDropped() {
       isDropped = true
+      frames.clear()
     },
     onClose(error) {
       if (error !== undefined || ending === undefined) ending = { error }
       // Nobody can be kept waiting for frames any more, also who only waits for the end.
-      if (queued() === 0) tell()
+      tell()
     },
   })
   const room = new Room(connection as AnyConnection)
@@ -219,16 +230,14 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
       },
       pull: () => {
         isWanted = true
-        count()
-        if (ending === undefined) connection.resume()
-        else tell()
+        fill()
       },
       cancel: () => {
         isTold = true
         connection.destroy()
       },
     },
-    { highWaterMark: 0, size: () => size },
+    { highWaterMark: 0 },
   )
   const writable = new WritableStream<Out>({
     start: (controller: WritableStreamDefaultController & { readonly signal?: AbortSignal }) => {

@@ -48,6 +48,21 @@ export function budgetContract(backend: Backend): void {
     expect(server.stats().heldBytes).toBe(0)
   })
 
+  it.each(Object.entries(waiting))(
+    '%s: small frames wait as they came, whatever they become',
+    async (_who, wait) => {
+      const { raw, accepted } = await stage(backend, { serialization: 'json' })
+      const [connection, peer] = await Promise.all([accepted(), raw()])
+      wait(connection)
+      const before = process.memoryUsage().heapUsed
+      // A list of 2,000 objects in 6 KiB of text, 40 times.
+      await peer.write(Buffer.concat(Array(40).fill(frame(`[${Array(2000).fill('{}')}]`))))
+      await until(() => connection.stats().framesReceived >= 40 || connection.stats().bytesReceived > 200_000)
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(2_000_000)
+      connection.destroy()
+    },
+  )
+
   it('requests that wait for their turn count until they have had it', async () => {
     const asked = deferred()
     const gate = deferred<string>()

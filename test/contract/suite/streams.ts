@@ -67,6 +67,7 @@ export function streamContract(backend: Backend): void {
     peer.socket.pause()
     const connection = await accepted()
     const duplex = connection.toDuplex()
+    duplex.read(0)
     await peer.write(five)
     await until(() => duplex.readableLength === 5)
     const written = new Promise((resolve) => duplex.write(Buffer.alloc(4_000_000), resolve))
