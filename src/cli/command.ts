@@ -2,6 +2,7 @@
  * One subcommand: its arguments, checked, its help with examples, and what it does. Stands on citty for parsing and
  * layout; adds what citty lets pass (unknown flags, flags without their value, surplus words).
  */
+import { stripVTControlCharacters } from 'node:util'
 import { type ArgsDef, type ParsedArgs, parseArgs, renderUsage } from 'citty'
 import { UsageError } from './exit.js'
 import type { Terminal } from './terminal.js'
@@ -52,8 +53,8 @@ function parseOrRefuse<T extends ArgsDef>(defs: T, rawArgs: readonly string[]): 
   try {
     return parseArgs<T>([...rawArgs], defs)
   } catch (error) {
-    // Nothing but wrong arguments makes it throw.
-    throw new UsageError((error as Error).message)
+    // Nothing but wrong arguments makes it throw. It colours by rules of its own.
+    throw new UsageError(stripVTControlCharacters((error as Error).message))
   }
 }
 

@@ -67,6 +67,21 @@ describe('framewire', () => {
   })
 })
 
+test('a message of the parser has no colour where nobody would see it', async () => {
+  // Under these two the parser would have none anyway.
+  const { CI: _, TEST: __, NO_COLOR: ___, ...env } = process.env
+  for (const args of [
+    ['send', '--port', '1', '--print', 'loud', 'a'],
+    ['send', '--port', '1', '--exchange', 'twice', 'a'],
+    ['serve', '--port', '0'],
+  ]) {
+    const { code, stderr } = await run(args, '', { env: { ...env, TERM: 'xterm' } })
+    expect(code).toBe(2)
+    expect(stderr).toMatch(/Expected one of: |HANDLER/)
+    expect(stderr).not.toContain('\x1b')
+  }
+})
+
 // util-linux's `script` runs a command on a terminal of its own.
 describe('on a terminal', () => {
   const onTerminal = (args: readonly string[], env: NodeJS.ProcessEnv) =>
