@@ -6,7 +6,7 @@ export const EXIT = Object.freeze({
   OK: 0,
   /** It was tried and failed. */
   FAILED: 1,
-  /** The command line is wrong: nothing was tried. */
+  /** The command line or the input is wrong: nothing was tried. */
   USAGE: 2,
   /** Could not connect, or not listen: nobody there, no permission, the address is taken. */
   UNREACHABLE: 3,
@@ -14,7 +14,7 @@ export const EXIT = Object.freeze({
   TIMEOUT: 4,
 })
 
-/** The command line is wrong. The text says what was expected. */
+/** The command line or the input is wrong. The text says what was expected. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }

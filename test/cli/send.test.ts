@@ -58,6 +58,25 @@ describe('framewire send', () => {
     expect(await run([...to, '--as', 'json', '{'])).toMatchObject({ code: 2 })
   })
 
+  test('an input that cannot be read is a wrong command line, and not a server that is not there', async () => {
+    const folder = temporaryFolder()
+    const path = join(folder, 's')
+    await serverAt(path, echo)
+    const missing = join(folder, 'missing')
+    for (const more of [[], ['--lines'], ['--no-reply'], ['--repeat', '3'], ['--json']]) {
+      const send = ['send', '--path', path, ...more, '--file']
+      const none = await run([...send, missing])
+      expect(none).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringContaining(`${missing}: ENOENT`),
+      })
+      const directory = await run([...send, folder])
+      expect(directory).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('EISDIR') })
+    }
+    expect(await run(['send', '--path', missing, 'hello'])).toMatchObject({ code: 3 })
+  })
+
   test('--json prints the reply with its size and time, and bytes that are no text as base64', async () => {
     const path = join(temporaryFolder(), 's')
     await serverAt(path, echo)

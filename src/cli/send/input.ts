@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { UsageError } from '../exit.js'
+import { describeError, UsageError } from '../exit.js'
 
 export type Encoding = 'text' | 'hex' | 'json'
 
@@ -27,17 +27,34 @@ export async function readPayload({ words, file, as }: InputOptions): Promise<Bu
 /** A payload per line, without its end. Empty lines are payloads too, but not in JSON. */
 export async function* readLines({ words, file, as }: InputOptions): AsyncGenerator<Buffer> {
   if (words.length > 0) throw new UsageError('--lines reads stdin or --file, not a payload')
-  const input = file === undefined || file === '-' ? process.stdin : createReadStream(file)
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(file ?? '-')) {
     if (as === 'text' || line.trim() !== '') yield encode(line, as)
   }
 }
 
+async function* linesOf(file: string): AsyncGenerator<string> {
+  try {
+    const input = file === '-' ? process.stdin : createReadStream(file)
+    yield* createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })
+  } catch (error) {
+    throw unreadable(file, error)
+  }
+}
+
 async function readAll(file: string): Promise<Buffer> {
-  if (file !== '-') return readFile(file)
-  const chunks: Buffer[] = []
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
+  try {
+    if (file !== '-') return await readFile(file)
+    const chunks: Buffer[] = []
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
+    return Buffer.concat(chunks)
+  } catch (error) {
+    throw unreadable(file, error)
+  }
+}
+
+/** Its code is one that a socket's path may have as well: nobody is to take it for a server that is not there. */
+function unreadable(file: string, error: unknown): UsageError {
+  return new UsageError(`${file === '-' ? 'stdin' : `--file ${file}`}: ${describeError(error)}`)
 }
 
 function encode(text: string, as: Encoding): Buffer {
