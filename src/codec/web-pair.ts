@@ -21,6 +21,7 @@ export function webPair<In, Out>(decoding: Decoding<In, Out>): TransformStream<I
   let isWanted = false
   /** Nobody is left to read it, or to write it. */
   let isOver = false
+  let isCancelled = false
   let proceed = () => {}
 
   const wanted = () =>
@@ -56,6 +57,7 @@ export function webPair<In, Out>(decoding: Decoding<In, Out>): TransformStream<I
         proceed()
       },
       cancel: (reason) => {
+        isCancelled = true
         input.error(reason)
         leave()
       },
@@ -74,7 +76,8 @@ export function webPair<In, Out>(decoding: Decoding<In, Out>): TransformStream<I
     },
     close: async () => {
       await run(() => decoding.end())
-      output.close()
+      // An abort waits for this close, and the reader for its end; who has cancelled has closed it.
+      if (!isCancelled) output.close()
     },
     abort: (reason) => output.error(reason),
   })

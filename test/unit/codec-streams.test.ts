@@ -69,6 +69,31 @@ describe('a pair of web streams', () => {
     }
   })
 
+  it('has closed when its reader cancels behind the close, and has not when the close had not begun', async () => {
+    for (const begun of [true, false]) {
+      const { readable, writable } = new FrameDecoder().toTransformStream()
+      const writer = writable.getWriter()
+      writer.closed.catch(() => {})
+      // A stream begins to close once it has started.
+      if (begun) await new Promise((resolve) => setImmediate(resolve))
+      const reason = new Error('enough')
+      const closed = writer.close()
+      await readable.cancel(reason)
+      if (begun) await closed
+      else await expect(closed).rejects.toBe(reason)
+    }
+  })
+
+  it('ends its reader when its writer aborts behind a close', async () => {
+    const { readable, writable } = new FrameDecoder().toTransformStream()
+    const writer = writable.getWriter()
+    await new Promise((resolve) => setImmediate(resolve))
+    const closed = writer.close()
+    const aborted = writer.abort(new Error('too late'))
+    expect(await readable.getReader().read()).toEqual({ done: true, value: undefined })
+    await Promise.all([closed, aborted])
+  })
+
   it('gives the reader what the writer aborted with', async () => {
     const { readable, writable } = new FrameDecoder().toTransformStream()
     const read = readable.getReader().read()
