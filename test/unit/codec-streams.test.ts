@@ -1,4 +1,4 @@
-import { PassThrough, Readable, Writable } from 'node:stream'
+import { compose, isReadable, PassThrough, Readable, Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { encodeFrame } from 'framewire/codec'
 import { describe, expect, it } from 'vitest'
@@ -161,6 +161,24 @@ describe('as a Node Transform', () => {
       }),
     )
     expect(count).toBe(1000)
+  })
+})
+
+describe('what tests `readable === true`', () => {
+  it('takes toTransform(), and not the object itself', async () => {
+    expect(isReadable(new FrameDecoder().toTransform())).toBe(true)
+    expect(isReadable(new FrameDecoder())).not.toBe(true)
+
+    const composed = compose(new FrameEncoder().toTransform(), new FrameDecoder().toTransform())
+    for (const word of words.slice(0, 3)) composed.write(word)
+    composed.end()
+    expect((await composed.toArray()).map(String)).toEqual(words.slice(0, 3))
+
+    const decode = new FrameDecoder().toTransform()
+    decode.end(wire)
+    const payloads: unknown[] = []
+    for await (const payload of Readable.toWeb(decode)) payloads.push(payload)
+    expect(payloads.map(String)).toEqual(words)
   })
 })
 

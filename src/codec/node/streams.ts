@@ -25,6 +25,9 @@ const EncoderBase = PlainEncoder as new (
  * as a web transform pair, `stream.pipeThrough(new FrameDecoder())`: one of the three at a time. {@link toTransform} makes a
  * Transform with options.
  *
+ * `readable` and `writable` are the web streams, so that whatever tests `readable === true` takes it for no Node stream:
+ * `Readable.compose`, `stream.compose`, `Duplex.toWeb`, `Readable.toWeb`, `stream.isReadable`. Give those {@link toTransform}.
+ *
  * After an error nothing more is decoded: every further call throws the same error.
  */
 export class FrameDecoder extends DecoderBase {
@@ -92,7 +95,7 @@ export class FrameDecoder extends DecoderBase {
 /**
  * Makes frames of payloads. Besides {@link encode} the object can be used as a Node `Transform` (object mode on its writable
  * side) and as a web transform pair, `payloads.pipeThrough(new FrameEncoder())`. {@link toTransform} makes a Transform with
- * options.
+ * options, and one for what tests `readable === true`, such as `stream.compose`: here that is the web stream.
  */
 export class FrameEncoder extends EncoderBase {
   #stream: Transform | undefined
