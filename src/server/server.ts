@@ -26,6 +26,9 @@ import type { DropInfo, ListenOptions, ServerEvents, ServerOptions, ServerStats 
 /** Default of `close({ timeout })`, ms. */
 const CLOSE_TIMEOUT_MS = 5000
 
+type UnixAddress = Extract<Address, { readonly path: string }>
+type TcpAddress = Extract<Address, { readonly port: number }>
+
 type State = 'new' | 'starting' | 'listening' | 'closing' | 'closed'
 
 /**
@@ -76,11 +79,14 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
    * A socket file that a killed server left behind is replaced; a live server's is not, nor anything that is no
    * socket. The file has its mode and owner before anyone can connect. A `node:cluster` worker leaves all that to the
    * primary, which shares the path between the workers.
-   * @returns where it listens, with the port the system chose.
+   * @returns where it listens, with the port the system chose; what a descriptor is shows at run time only.
    * @throws what `signal` was aborted with; {TypeError} `ERR_FRAME_OPTION_INVALID`; {@link FrameError} `ERR_FRAME_ALREADY_LISTENING`, `ERR_FRAME_CLOSED`,
    * `ERR_FRAME_PATH_TOO_LONG`, `ERR_FRAME_PATH_NOT_SOCKET`, `ERR_FRAME_BACKEND_UNAVAILABLE`,
    * `ERR_FRAME_BACKEND_UNSUPPORTED`; the system's `EADDRINUSE`, `EACCES` and so on. After an error it can be tried again.
    */
+  listen(path: string | Extract<ListenOptions, { readonly path: string }>): Promise<UnixAddress>
+  listen(port: number | Extract<ListenOptions, { readonly port: number }>): Promise<TcpAddress>
+  listen(where: string | number | ListenOptions): Promise<Address>
   async listen(where: string | number | ListenOptions): Promise<Address> {
     const listen = resolveListen(where)
     if (this.#state === 'starting' || this.#state === 'listening')
@@ -148,7 +154,8 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   /**
    * Stops accepting and lets what is in flight finish: requests that were read get their replies, other connections
    * are ended from our side; whatever is still open after `timeout` ms (default 5,000) is closed at once. Settles when
-   * the server and all its connections are closed. The socket file is removed if it still is this server's.
+   * the server and all its connections are closed. The socket file is removed if it still is this server's. A further call
+   * waits for the first one, whose timeout stays.
    */
   async close(options: { readonly timeout?: number } = {}): Promise<void> {
     const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)

@@ -11,6 +11,7 @@ import {
   createServer,
   FrameDecoder,
   FrameEncoder,
+  type ListenOptions,
   type Payload,
   type PeerCredentials,
   type RequestContext,
@@ -32,7 +33,6 @@ export async function servers(): Promise<void> {
     connection.on('frame', (payload) => expectTypeOf(payload).toEqualTypeOf<Buffer>())
   })
   expectTypeOf(plain).toEqualTypeOf<Server<Buffer, Payload>>()
-  expectTypeOf(plain.listen).returns.toEqualTypeOf<Promise<Address>>()
 
   createServer({
     onRequest: (payload, ctx) => {
@@ -64,6 +64,36 @@ export async function servers(): Promise<void> {
   createServer({ exchange: 'twice' })
   // @ts-expect-error: mode goes with a path.
   await plain.listen({ port: 1, mode: 0o600 })
+}
+
+/** Where a server listens is what it was asked for; what a descriptor is, the system tells. */
+export async function listening(server: Server, where: ListenOptions, word: string | number): Promise<void> {
+  interface Tcp {
+    readonly host: string
+    readonly port: number
+    readonly family: 'IPv4' | 'IPv6'
+  }
+  const { signal } = new AbortController()
+  expectTypeOf(await server.listen('app.sock')).toEqualTypeOf<{ readonly path: string }>()
+  expectTypeOf(
+    await server.listen({ path: 'app.sock', mode: 0o660, owner: { gid: 1 }, signal }),
+  ).toEqualTypeOf<{
+    readonly path: string
+  }>()
+  expectTypeOf(await server.listen(0)).toEqualTypeOf<Tcp>()
+  const { port } = await server.listen({ port: 0, host: '127.0.0.1', backlog: 5 })
+  expectTypeOf(port).toEqualTypeOf<number>()
+  expectTypeOf(await server.listen({ port: 0 })).toEqualTypeOf<Tcp>()
+  expectTypeOf(await server.listen({ fd: 3 })).toEqualTypeOf<Address>()
+  expectTypeOf(await server.listen(where)).toEqualTypeOf<Address>()
+  expectTypeOf(await server.listen(word)).toEqualTypeOf<Address>()
+  expectTypeOf(server.address()).toEqualTypeOf<Address | null>()
+  // @ts-expect-error: either a path or a port.
+  await server.listen({ path: 'app.sock', port: 1 })
+  // @ts-expect-error: nowhere to listen.
+  await server.listen({ backlog: 5 })
+  // @ts-expect-error: host goes with a port.
+  await server.listen({ path: 'app.sock', host: '::1' })
 }
 
 export async function clients(): Promise<void> {
