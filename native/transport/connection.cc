@@ -38,9 +38,9 @@ Connection *Connection::create(Hub &hub, ChannelConfig &config, bool is_tcp) noe
 
 Connection::Connection(ChannelConfig &config, bool is_tcp) noexcept
     : config_(config), is_tcp_(is_tcp), open_(false), adopted_(false), settling_(false), connecting_(false),
-      paused_(false), own_target_(false), first_seen_(false), framed_(false), ended_(false), ending_(false),
-      shut_(false), closing_(false), lingers_(false), lingering_(false), closed_(false), behind_large_(false),
-      detached_(false), watched_(0) {}
+      paused_(false), own_target_(false), drained_(false), first_seen_(false), framed_(false), ended_(false),
+      ending_(false), shut_(false), closing_(false), lingers_(false), lingering_(false), closed_(false),
+      behind_large_(false), detached_(false), watched_(0) {}
 
 Connection &Connection::waiting(Deadline &deadline, DeadlineKind kind) noexcept {
   return kind == DeadlineKind::write ? static_cast<Backlog &>(deadline).connection
@@ -131,7 +131,7 @@ void Connection::settle() noexcept {
 void Connection::watch() noexcept {
   if (!adopted_ || closed_ || !(open_ || connecting_)) return;
   int wanted = 0;
-  if (reads() || (lingering_ && !ended_)) wanted |= UV_READABLE;
+  if (reads() || discards()) wanted |= UV_READABLE;
   if (connecting_ || has_queued()) wanted |= UV_WRITABLE;
   if (wanted == watched_) return;
   watched_ = static_cast<uint8_t>(wanted);
@@ -147,7 +147,7 @@ void Connection::on_poll(uv_poll_t *poll, int status, int events) {
   if (broken) self->watched_ = 0;
   if (self->connecting_) return self->finish_connect();
   bool readable = broken || (events & UV_READABLE) != 0;
-  if (readable && self->lingering_)
+  if (readable && self->discards())
     self->discard();
   else if (readable && self->reads())
     self->read_ready();
@@ -256,15 +256,16 @@ void Connection::request_close(uint64_t linger, bool always) noexcept {
   last_large_or_linger_ = static_cast<uint32_t>(std::min<uint64_t>(linger, UINT32_MAX));
   hub().clock().disarm(read_deadline());
   if (has_queued()) return watch();
-  // Whoever was not paused has just read what there was.
-  finish_close(!paused_);
+  finish_close(drained_ && !paused_);
 }
 
 void Connection::finish_close(bool has_read) noexcept {
   // Closing with input unread makes the peer's kernel throw our answer away or report a reset, so whoever may
   // still be writing is heard out. A peer whose last frame is whole has nothing on its way.
-  bool quiet = fault_ == nullptr && !lingers_ && reassembly_.held() == 0;
-  if (ended_ || last_large_or_linger_ == 0 || (quiet && (has_read || !has_input()))) return close_now();
+  // What the peer's kernel does not have yet is lost if the peer says one word more.
+  bool quiet = fault_ == nullptr && !lingers_ && reassembly_.held() == 0 && (has_read || !has_input()) &&
+               !(is_tcp_ && platform::has_unsent(fd_));
+  if (ended_ || last_large_or_linger_ == 0 || quiet) return close_now();
   lingering_ = true;
   if (!shut_) {
     shut_ = true;

@@ -127,8 +127,9 @@ private:
   void landed(size_t n) noexcept;
   void landed_slab(size_t n) noexcept;
   bool keep_large(Block &block, size_t start, size_t end) noexcept;
-  bool reads() const noexcept; // the owner wants what arrives
-  bool read_once() noexcept;   // false: nothing is left for now
+  bool reads() const noexcept;
+  bool discards() const noexcept; // the owner wants what arrives
+  bool read_once() noexcept;      // false: nothing is left for now
   void read_ready() noexcept;
   void discard() noexcept;
   void read_ended(int64_t status) noexcept;
@@ -167,6 +168,7 @@ private:
   bool connecting_ : 1;
   bool paused_ : 1;     // by the owner
   bool own_target_ : 1; // the read under way goes into the frame's own memory
+  bool drained_ : 1;    // the last read took all there was, and all of that was looked at
   bool first_seen_ : 1; // a byte has arrived
   bool framed_ : 1;     // so has a whole frame
   bool ended_ : 1;      // the peer's side

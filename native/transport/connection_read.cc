@@ -34,6 +34,12 @@ bool Connection::reads() const noexcept {
   return open_ && !ended_ && !paused_ && !closing_ && fault_ == nullptr;
 }
 
+// What comes is nobody's: we are closing, or nothing follows a fault while the owner has something left to
+// send.
+bool Connection::discards() const noexcept {
+  return open_ && !ended_ && (lingering_ || (fault_ != nullptr && !closing_));
+}
+
 bool Connection::read_once() noexcept {
   uv_buf_t buf;
   FaultCode planned = plan_read(buf);
@@ -42,10 +48,13 @@ bool Connection::read_once() noexcept {
     return false;
   }
   int64_t n = platform::receive(fd_, reinterpret_cast<uint8_t *>(buf.base), buf.len);
+  drained_ = false;
   if (n > 0) {
     landed(static_cast<size_t>(n));
-    return static_cast<size_t>(n) == buf.len;
+    drained_ = static_cast<size_t>(n) < buf.len;
+    return !drained_;
   }
+  drained_ = true;
   if (n != UV_EAGAIN) read_ended(n == 0 ? static_cast<int64_t>(UV_EOF) : n);
   return false;
 }
@@ -63,6 +72,10 @@ void Connection::discard() noexcept {
     // Thrown away, so it may go where nothing lies yet.
     int64_t n = platform::receive(fd_, hub().slab_cursor(), hub().slab_room());
     if (n == UV_EAGAIN) return;
+    if (n == 0 && !lingering_ && !shut_) {
+      ended_ = true;
+      return watch();
+    }
     if (n <= 0) return close_now();
     hub().memory().received[slot_] += static_cast<double>(n);
   }

@@ -21,6 +21,8 @@ int open_spare() noexcept;
 // The error that waits on the socket, taken off it; 0: none.
 int take_error(uv_os_sock_t socket) noexcept;
 int shutdown_write(uv_os_sock_t socket) noexcept;
+// The peer's kernel does not have all that was sent, or nobody knows.
+bool has_unsent(uv_os_sock_t socket) noexcept;
 int set_tcp_options(uv_os_sock_t socket, bool no_delay, bool keep_alive) noexcept;
 
 // Bound, listening, non-blocking sockets. `path` may begin with NUL (Linux's abstract names).

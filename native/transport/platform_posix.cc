@@ -11,6 +11,9 @@
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
+#if defined(__linux__)
+#include <linux/sockios.h>
+#endif
 
 namespace framewire::platform {
 
@@ -138,6 +141,18 @@ int take_error(uv_os_sock_t socket) noexcept {
 
 int shutdown_write(uv_os_sock_t socket) noexcept {
   return ::shutdown(socket, SHUT_WR) < 0 ? last_error() : 0;
+}
+
+bool has_unsent(uv_os_sock_t socket) noexcept {
+  int count = 0;
+#if defined(SIOCOUTQ)
+  return ioctl(socket, SIOCOUTQ, &count) < 0 || count > 0;
+#elif defined(SO_NWRITE)
+  socklen_t size = sizeof count;
+  return getsockopt(socket, SOL_SOCKET, SO_NWRITE, &count, &size) < 0 || count > 0;
+#else
+  return true;
+#endif
 }
 
 int set_tcp_options(uv_os_sock_t socket, bool no_delay, bool keep_alive) noexcept {

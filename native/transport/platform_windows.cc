@@ -78,6 +78,10 @@ int shutdown_write(uv_os_sock_t socket) noexcept {
   return ::shutdown(socket, SD_SEND) != 0 ? last_error() : 0;
 }
 
+bool has_unsent(uv_os_sock_t) noexcept {
+  return true;
+}
+
 int set_tcp_options(uv_os_sock_t socket, bool no_delay, bool keep_alive) noexcept {
   BOOL on = TRUE;
   auto *value = reinterpret_cast<const char *>(&on);

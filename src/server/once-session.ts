@@ -14,10 +14,13 @@ export class OnceSession extends Session {
   #taken = false
   /** A handler is at work. */
   #pending = false
+  /** More than the one frame came: the client may be writing still, and must not find a closed door in place of an answer. */
+  #sendsMore = false
 
   override batch(batch: FrameBatch): void {
     if (this.#taken) return
     this.#taken = true
+    this.#sendsMore = batch.length > 1
     const { onRequest } = this.host
     if (onRequest === undefined) {
       this.#close(ACCEPTED)
@@ -112,19 +115,23 @@ export class OnceSession extends Session {
         return
       }
     }
-    this.channel.close(LINGER)
+    this.channel.close(this.#linger)
   }
 
-  #refuse(error: FrameError, linger: Linger = LINGER): void {
+  #refuse(error: FrameError, linger: Linger = this.#linger): void {
     if (this.host.errorReply === undefined || !this.sendErrorReply(error)) {
       if (!this.#say(refusal(error))) this.#say(briefRefusal(error))
     }
     this.channel.close(linger)
   }
 
+  get #linger(): Linger {
+    return this.#sendsMore ? ERROR_LINGER : LINGER
+  }
+
   #close(text: string): void {
     this.#say(text)
-    this.channel.close(LINGER)
+    this.channel.close(this.#linger)
   }
 
   /** False: the length field is too small for it. */

@@ -297,8 +297,16 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     if (!this.#closing || this.#settling || this.#destroyed) return
     this.#settling = true
     if (this.#lingerMs === 0 && this.kind === 'socket') this.destroy()
-    else if (this.#peerEnded || this.#isWriting || this.#faulted || this.kind !== 'socket') this.#linger()
+    else if (this.#peerEnded || this.#isWriting || this.#faulted || this.#mayLoseTheEnd) this.#linger()
     else this.#whenQuiet()
+  }
+
+  /**
+   * Passed on is not arrived: where the peer's kernel does not have all of it yet, one word more of the peer's would make ours drop
+   * the rest. A unix socket has it at once; of others nobody tells us.
+   */
+  get #mayLoseTheEnd(): boolean {
+    return this.kind !== 'socket' || (this.remoteAddress !== undefined && this.writtenBytes > 0)
   }
 
   #finish(): void {

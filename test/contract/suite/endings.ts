@@ -133,6 +133,73 @@ export function endingsContract(backend: Backend): void {
     })
   })
 
+  describe('a close over TCP', () => {
+    it.each<[string, (connection: Connection<Buffer, Bytes>) => void]>([
+      ['close()', (connection) => void connection.close()],
+      ['end()', (connection) => void connection.end()],
+    ])('loses nothing that was sent when the peer, which reads late, says more: %s', async (_how, close) => {
+      const sent = deferred()
+      const peer = await tcp({}, async (connection) => {
+        await connection.sendAsync(BIG)
+        close(connection)
+        sent.resolve()
+      })
+      peer.socket.pause()
+      await sent.promise
+      for (let i = 0; i < 3; i++) {
+        await peer.write(frame('more'))
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      peer.socket.resume()
+      expect(await lengths(peer)).toEqual([BIG.length])
+      expect(peer.errors).toEqual([])
+    })
+
+    it('of the server neither, when requests are answered and more of them come', async () => {
+      const answered = deferred()
+      const server = createServer({
+        backend,
+        onRequest: () => {
+          answered.resolve()
+          return BIG
+        },
+      })
+      const { port } = await server.listen({ port: 0, host: '127.0.0.1' })
+      onTestFinished(() => server.close({ timeout: 0 }))
+      const socket = connectRaw({ port, host: '127.0.0.1', allowHalfOpen: true })
+      onTestFinished(() => void socket.destroy())
+      await once(socket, 'connect')
+      const peer = new RawPeer(socket)
+      socket.pause()
+      await peer.write(frame('ask'))
+      await answered.promise
+      void server.close()
+      await new Promise((resolve) => setImmediate(resolve))
+      await peer.write(frame('ask'))
+      socket.resume()
+      // Whether the second is read in time is open; whole they are.
+      expect(new Set(await lengths(peer))).toEqual(new Set([BIG.length]))
+      expect(peer.errors).toEqual([])
+    })
+  })
+
+  it('a peer that resets is noticed behind its protocol error, while a handler is at work', async () => {
+    const begun = deferred<AbortSignal>()
+    const faulted = deferred()
+    const peer = await tcp({
+      onRequest: (_payload, ctx) => {
+        begun.resolve(ctx.signal)
+        ctx.connection.on('error', () => faulted.resolve())
+        return new Promise(() => {})
+      },
+    })
+    await peer.write(Buffer.concat([frame('slow'), Buffer.from([255, 255, 255, 255])]))
+    const signal = await begun.promise
+    await faulted.promise
+    peer.socket.resetAndDestroy()
+    if (!signal.aborted) await once(signal, 'abort')
+  })
+
   describe('before the first byte', () => {
     it.each([
       [{ firstByteTimeout: 5000, idleTimeout: 50 }, 'ERR_FRAME_IDLE_TIMEOUT'],

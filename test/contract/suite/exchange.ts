@@ -319,6 +319,16 @@ export function exchangeContract(backend: Backend): void {
     expect(peer.errors).toEqual([])
   })
 
+  it('is read by a client that goes on writing frames behind its own', async () => {
+    const { raw } = await serve({ onRequest: (payload) => payload })
+    const peer = await raw()
+    // More than is read at once, and the answer leaves in the middle of it.
+    await peer.write(Buffer.concat([frame('x'), Buffer.alloc(4 * 1024 * 1024)]))
+    peer.socket.end()
+    expect(await answer(peer)).toBe('x')
+    expect(peer.errors).toEqual([])
+  })
+
   it('has no quarrel with a client that is gone before its reply', async () => {
     const reply = deferred<string>()
     const arrived = deferred()
