@@ -33,11 +33,7 @@ export async function startListening(
   config: ListenerConfig,
   events: ListenerEvents,
 ): Promise<Listening> {
-  if (config.needPeer && target.kind === 'port') {
-    throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
-      message: 'allowPeer knows peers of unix sockets only, not of TCP connections',
-    })
-  }
+  if (config.needPeer && target.kind === 'port') throw noPeers()
   const transport = chooseTransport(backend, { tls: config.tls !== undefined, peer: config.needPeer })
   // A cluster's primary binds for its workers, who must all name the same path.
   const isShared = cluster.isWorker === true && transport.name === 'js'
@@ -47,8 +43,19 @@ export async function startListening(
   if (target.kind === 'path') checkPathLength(target.path)
   if (target.kind === 'fd') checkDescriptor(target.fd)
   const listener = await transport.listen(target, config, events)
+  // What a descriptor is shows only now.
+  if (config.needPeer && 'port' in listener.address) {
+    await listener.close()
+    throw noPeers()
+  }
   const address = await addressOf(target, listener)
   return { transport, listener, address, close: () => listener.close() }
+}
+
+function noPeers(): FrameError {
+  return new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
+    message: 'allowPeer knows peers of unix sockets only, not of TCP connections',
+  })
 }
 
 async function addressOf(target: ListenTarget, { address }: Listener): Promise<Address> {

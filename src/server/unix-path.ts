@@ -14,7 +14,7 @@
  */
 import * as fs from 'node:fs/promises'
 import { createConnection } from 'node:net'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { FrameError, optionError } from '../errors.js'
 import { ADDRESS_BYTES, checkPathLength } from '../transport/unix-address.js'
 import { systemError } from './system-error.js'
@@ -72,6 +72,8 @@ export class SocketPath {
   /** Where the transport is to listen. */
   readonly bindPath: string
   readonly #path: string
+  /** The same from wherever the process goes. */
+  readonly #absolute: string
   readonly #options: SocketPathOptions
   readonly #directory: SocketDirectory
   readonly #privateName: string
@@ -85,6 +87,7 @@ export class SocketPath {
     bindPath: string,
   ) {
     this.#path = path
+    this.#absolute = resolve(path)
     this.#options = options
     this.#directory = directory
     this.#privateName = privateName
@@ -149,8 +152,8 @@ export class SocketPath {
     const ours = this.#published
     if (ours === undefined) return
     this.#published = undefined
-    const found = await inodeOf(this.#path)
-    if (found !== undefined && same(found, ours)) await ignoring('ENOENT', fs.unlink(this.#path))
+    const found = await inodeOf(this.#absolute)
+    if (found !== undefined && same(found, ours)) await ignoring('ENOENT', fs.unlink(this.#absolute))
   }
 
   async #takeName(bound: string): Promise<void> {

@@ -167,6 +167,24 @@ describe('wrap', () => {
     expect(unframe(Buffer.concat(chunks)).map(String)).toEqual(['last words'])
   })
 
+  it('reads a stream that was paused by who had it before', async () => {
+    const [left, right] = duplexPair()
+    left.pause()
+    const got = new Promise((resolve) => wrap(left, { serialization: 'text' }).on('frame', resolve))
+    right.write(frame('x'))
+    expect(await got).toBe('x')
+  })
+
+  it.each([['text'], [5], [{}]])('closes over a stream that gives what are no bytes: %j', async (chunk) => {
+    const stream = new PassThrough({ objectMode: true })
+    const connection = wrap(stream)
+    const closed = closing(connection)
+    connection.on('frame', () => {})
+    stream.write(chunk)
+    expect(await closed).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST', cause: expect.any(TypeError) })
+    expect(connection.stats().bytesReceived).toBe(0)
+  })
+
   it('refuses a stream that gives text', () => {
     const stream = new PassThrough().setEncoding('utf8')
     expect(() => wrap(stream)).toThrow(expect.objectContaining({ code: 'ERR_FRAME_OPTION_INVALID' }))

@@ -74,6 +74,8 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.stream.on('data', onData)
     this.stream.on('end', onEnd)
     if (this.#paused) this.stream.pause()
+    // Whoever had it before may have paused it, and it is ours now.
+    else if (this.stream.isPaused()) this.stream.resume()
     this.#catchUp()
   }
 
@@ -346,6 +348,12 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     if (this.kind === 'duplex') setImmediate(() => this.onStreamClose())
   }
 
+  /** @internal A stream in object mode has given what are no bytes. */
+  onForeign(chunk: unknown): void {
+    this.lose(new TypeError(`The stream must give bytes, and has given a ${typeof chunk}`))
+    this.destroy()
+  }
+
   /** @internal */
   onStreamError(error: Error): void {
     // A reset after the last answer was passed on is no news.
@@ -367,8 +375,10 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   }
 }
 
-function onData(this: Duplex, chunk: Buffer): void {
-  ;(this as Carried)[CHANNEL].onChunk(chunk)
+function onData(this: Duplex, chunk: unknown): void {
+  const channel = (this as Carried)[CHANNEL]
+  if (chunk instanceof Uint8Array) channel.onChunk(chunk as Buffer)
+  else channel.onForeign(chunk)
 }
 
 function onEnd(this: Duplex): void {

@@ -126,7 +126,11 @@ class JsListener implements Listener {
 
   /** Behind the last descriptors there are none for anybody: that socket goes, and its descriptor tells the next one. */
   #onPlain(socket: Socket): void {
-    if (!this.#lastDescriptors.include(socket)) this.#onSocket(socket)
+    // Up to Node 20 a limit of 0 is none.
+    if (this.#config.maxConnections === 0) {
+      socket.destroy()
+      this.#events.onDrop('limit', 1)
+    } else if (!this.#lastDescriptors.include(socket)) this.#onSocket(socket)
     else {
       socket.destroy()
       this.#events.onDrop('descriptors', 1)

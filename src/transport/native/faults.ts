@@ -90,6 +90,12 @@ export function faultError(
     limit: code === 'ERR_FRAME_MEMORY_BUDGET' && number !== OUT_OF_MEMORY ? config.memoryBudget : limit,
     hint: name === undefined ? undefined : hintText(name, config.format, suspected),
     connectionId,
-    cause: system < 0 ? systemError(binding, system, 'read') : undefined,
+    cause:
+      system < 0 ? systemError(binding, system, isOfWrite(binding, system) ? 'write' : 'read') : undefined,
   })
+}
+
+/** Only a write finds a pipe broken; a reset is what either may find. */
+function isOfWrite(binding: Binding, system: number): boolean {
+  return binding.errorName(system)[0] === 'EPIPE'
 }

@@ -2,6 +2,7 @@
  * The JS half of the hub: memory shared with the addon, one turn in which everything that happened crosses over, and
  * the out slab into which all connections write their frames. Knows channels and listeners by their numbers.
  */
+import { AsyncResource } from 'node:async_hooks'
 import { FrameBatch } from '../../codec/batch.js'
 import { seal } from '../../codec/node/seal.js'
 import { allocate } from '../../codec/own-buffer.js'
@@ -36,6 +37,9 @@ const STATE_CLOSED = 16
 
 /** No slot. */
 const NONE = -1
+
+/** The context the package was loaded in. */
+const NOBODY = new AsyncResource('FramewireHub', { requireManualDestroy: true })
 
 /** Nobody has it, so no batch is ever the same. */
 const NO_BATCH = new FrameBatch(allocate(0), new Uint32Array(0))
@@ -90,10 +94,13 @@ export class NativeHub {
     this.marks = this.tables.marks
     // The addon goes on using this memory wherever it belongs by then.
     for (const table of Object.values(this.tables)) seal(table.buffer)
-    binding.open(
-      this.tables,
-      (runs, states) => this.turn(runs, states),
-      (size) => this.blocks.take(size),
+    // It serves everybody, so nobody's context goes with it.
+    NOBODY.runInAsyncScope(() =>
+      binding.open(
+        this.tables,
+        (runs, states) => this.turn(runs, states),
+        (size) => this.blocks.take(size),
+      ),
     )
   }
 

@@ -231,6 +231,16 @@ export function limitsContract(backend: Backend): void {
     })
   })
 
+  it('takes nobody where maxConnections is 0', async () => {
+    const { server, raw } = await stage(backend, { maxConnections: 0 })
+    const drops: string[] = []
+    server.on('drop', ({ reason, count }) => drops.push(`${reason} ${count}`))
+    const refused = await raw()
+    await refused.ended()
+    expect(drops).toEqual(['limit 1'])
+    expect(server.stats()).toMatchObject({ accepted: 0, dropped: 1 })
+  })
+
   it('turns away connections over maxConnections, counts them, and serves those it has', async () => {
     const { server, raw, accepted } = await stage(backend, { maxConnections: 2 })
     const drops: string[] = []

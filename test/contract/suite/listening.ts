@@ -75,6 +75,27 @@ export function listeningContract(backend: Backend): void {
       expect(String(await request({ backend, port, host: '127.0.0.1' }, '?'))).toBe(`from ${child.pid}`)
     })
 
+    it.runIf(process.platform !== 'win32')(
+      'refuses a TCP descriptor where it would have to know who connects',
+      async () => {
+        const owner = createNetServer().listen(0, '127.0.0.1')
+        onTestFinished(() => void owner.close())
+        await once(owner, 'listening')
+        const { fd } = (owner as unknown as { _handle: { fd: number } })._handle
+        const script = `import { createServer } from 'framewire'
+        const server = createServer({ backend: '${backend}', allowPeer: () => true })
+        server.listen({ fd: 3 }).catch((error) => console.log(error.code))`
+        const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+          stdio: ['ignore', 'pipe', 'inherit', fd],
+        })
+        onTestFinished(() => void child.kill())
+        const [line] = await once(child.stdout as Readable, 'data')
+        expect(String(line)).toBe('ERR_FRAME_BACKEND_UNSUPPORTED\n')
+        // Nothing of it is left to keep the process.
+        expect(await once(child, 'exit')).toEqual([0, null])
+      },
+    )
+
     it.runIf(process.platform !== 'win32').each(['ends its thread', 'closes'])(
       'shares a descriptor with worker threads, and does not take it from them when one %s',
       async (how) => {

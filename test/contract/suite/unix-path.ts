@@ -29,6 +29,19 @@ export function unixPathContract(backend: Backend): void {
   }
   const whoAnswers = async (path: string) => String(await request({ backend, path }, '?'))
 
+  it('is removed by who has gone to another folder since', async () => {
+    const directory = await folder()
+    const script = `import { createServer } from 'framewire'
+      const server = createServer({ backend: '${backend}' })
+      process.chdir(${JSON.stringify(directory)})
+      await server.listen('s')
+      process.chdir('/')
+      await server.close()`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' })
+    expect(await once(child, 'exit')).toEqual([0, null])
+    expect(await readdir(directory)).toEqual([])
+  })
+
   it('appears with listen and is gone with close, and nothing else is left', async () => {
     const directory = await folder()
     const path = join(directory, 's')
