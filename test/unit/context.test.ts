@@ -21,7 +21,7 @@ describe('asynchronous context', () => {
         connection.on('frame', (payload) => connection.send(payload)),
       )
       onTestFinished(() => server.close({ timeout: 0 }))
-      await server.listen(path)
+      await storage.run('whoever came first', () => server.listen(path))
       const ask = async (who: string): Promise<Connection> => {
         const connection = await connect({ backend, path })
         onTestFinished(() => void connection.destroy())
