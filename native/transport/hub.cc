@@ -1,6 +1,7 @@
 #include "hub.hpp"
 #include "connection.hpp"
 #include "listener.hpp"
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -9,6 +10,9 @@ namespace framewire {
 namespace {
 constexpr uint32_t no_segment = UINT32_MAX;
 constexpr size_t first_slots = 64;
+// Frames of one turn from which on connections get to read so many at a time.
+constexpr size_t fair_rows = 32 * 1024, fair_rows_each = 2048;
+constexpr size_t least_fair_read = 4096;
 // Pieces of one gathered write; below every system's IOV_MAX.
 constexpr size_t gather_pieces = 256;
 } // namespace
@@ -113,6 +117,12 @@ void Hub::add_run(const FrameRun &run) noexcept {
 void Hub::add_rows(uint32_t slot, size_t count) noexcept {
   add_run({slot, static_cast<uint32_t>(rows_), static_cast<uint32_t>(count), 0});
   rows_ += count;
+  pass_rows_ += count;
+}
+
+size_t Hub::fair_read() const noexcept {
+  if (pass_rows_ < fair_rows) return SIZE_MAX;
+  return std::max(least_fair_read, pass_bytes_ / pass_rows_ * fair_rows_each);
 }
 
 // Takes what is pending into rows, as many as fit; the rest waits for the next turn.
@@ -192,6 +202,7 @@ void Hub::turn() noexcept {
     uv_unref(reinterpret_cast<uv_handle_t *>(&idle_));
     idle_on_ = false;
   }
+  pass_rows_ = pass_bytes_ = 0;
   expire();
   size_t states = collect_states();
   if (runs_ > 0 || states > 0) cross(states, false);

@@ -147,7 +147,13 @@ public:
   size_t slab_room() const noexcept { return memory_.slab_size - cursor_; }
   uint8_t *slab_cursor() noexcept { return memory_.slab + cursor_; }
   size_t cursor() const noexcept { return cursor_; }
-  void advance(size_t bytes) noexcept { cursor_ += bytes; }
+  void advance(size_t bytes) noexcept {
+    cursor_ += bytes;
+    pass_bytes_ += bytes;
+  }
+  // Most bytes of one more read, so that peers whose frames are tiny do not keep the others waiting: their
+  // bytes cost little and their frames do not.
+  size_t fair_read() const noexcept;
   FrameRow *row_cursor() noexcept { return memory_.rows + rows_; }
   size_t row_room() const noexcept { return memory_.max_rows - rows_; }
   void add_run(const FrameRun &run) noexcept;
@@ -186,6 +192,8 @@ private:
   DeadlineList linger_{DeadlineKind::linger};
 
   size_t cursor_ = 0, rows_ = 0, runs_ = 0;
+  // What all connections have brought since the last turn.
+  size_t pass_rows_ = 0, pass_bytes_ = 0;
   Pending *pending_head_ = nullptr;
   Pending *pending_tail_ = nullptr;
   Pending *told_head_ = nullptr; // closed, and told so in the turn under way
