@@ -13,17 +13,12 @@ import type { BackOffOptions } from './back-off.js'
 import { type Dial, resolveDial } from './dial.js'
 import { Lane, type LaneOwner, lostError } from './lane.js'
 import { Pending } from './pending.js'
-import { Ring } from './ring.js'
+import { SendQueue } from './send-queue.js'
 import { Sweeper } from './sweeper.js'
 import type { ClientEvents, ClientOptions, ClientStats, RequestOptions } from './types.js'
 
 /** Default of `close({ timeout })`, ms. */
 const CLOSE_TIMEOUT_MS = 5000
-
-interface Queued {
-  readonly payload: unknown
-  readonly pending: Pending | undefined
-}
 
 /**
  * Requests over connections that are made again when they are lost. Each request settles once; on a lost connection
@@ -35,7 +30,9 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
   readonly #requestTimeout: number
   readonly #maxQueued: number
   readonly #lanes: Lane[]
-  readonly #queue = new Ring<Queued>()
+  readonly #queue = new SendQueue()
+  /** A request whose signal was aborted leaves the queue at once. */
+  readonly #forget = (pending: Pending) => this.#queue.forget(pending)
   readonly #sweeper = new Sweeper((now) => this.#sweep(now))
   readonly #totals = {
     requests: 0,
@@ -95,7 +92,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
       const signal = signalOption(options?.signal)
       signal?.throwIfAborted()
       this.#dispatch(payload, pending)
-      if (signal !== undefined && !pending.settled) pending.listen(signal)
+      if (signal !== undefined && !pending.settled) pending.listen(signal, this.#forget)
       if (deadline !== Infinity) this.#sweeper.watch(deadline)
     } catch (error) {
       pending.reject(error)
@@ -177,7 +174,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
     if (this.#lanes.every(isClosed) || this.#queue.length >= this.#maxQueued) {
       throw lostError(undefined, true, this.#lastError)
     }
-    this.#queue.push({ payload: ownCopy(encoded), pending })
+    this.#queue.push(ownCopy(encoded), pending)
   }
 
   /** The lane with the fewest requests in flight. */
@@ -193,46 +190,22 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
 
   /** Sends what has waited for a lane, oldest first. */
   #flushQueue(): void {
-    while (this.#queue.length > 0) {
-      const { payload, pending } = this.#queue.at(0)
-      if (pending?.settled !== true) {
-        try {
-          if (!this.#pick()?.send(payload, pending)) return
-        } catch (error) {
-          // Only a request has somebody to tell; a frame too large was refused, as it would have been at once.
-          if (pending === undefined) this.#tell(error as Error)
-          else pending.reject(error)
-        }
+    this.#queue.flush((payload, pending) => {
+      try {
+        return this.#pick()?.send(payload, pending) === true
+      } catch (error) {
+        // Only a request has somebody to tell.
+        if (pending === undefined) this.#tell(error as Error)
+        else pending.reject(error)
+        return true
       }
-      this.#queue.shift()
-    }
-  }
-
-  /** Lets go of what nobody waits for any more. */
-  #trimQueue(): void {
-    for (let left = this.#queue.length; left > 0; left--) {
-      const item = this.#queue.shift()
-      if (item !== undefined && item.pending?.settled !== true) this.#queue.push(item)
-    }
-  }
-
-  /** Empties the queue: nobody will carry it. */
-  #refuseQueue(error: FrameError): void {
-    for (let item = this.#queue.shift(); item !== undefined; item = this.#queue.shift())
-      item.pending?.reject(error)
+    })
   }
 
   #sweep(now: number): number {
     const expire = (pending: Pending) => this.#expire(pending)
-    let next = Infinity
+    let next = this.#queue.sweep(now, expire)
     for (const lane of this.#lanes) next = Math.min(next, lane.sweep(now, this.#requestTimeout, expire))
-    for (let i = 0; i < this.#queue.length; i++) {
-      const { pending } = this.#queue.at(i)
-      if (pending === undefined || pending.settled) continue
-      if (pending.deadline <= now) expire(pending)
-      else next = Math.min(next, pending.deadline)
-    }
-    this.#trimQueue()
     return next
   }
 
@@ -271,7 +244,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
       },
       onLaneClosed: () => {
         if (!this.#lanes.every(isClosed)) return
-        this.#refuseQueue(lostError(undefined, true, this.#lastError))
+        this.#queue.refuse(lostError(undefined, true, this.#lastError))
         this.#onClosed?.()
       },
       onReply: (late) => {
@@ -304,7 +277,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
   }
 
   async #close(timeout: number): Promise<void> {
-    this.#refuseQueue(closedError())
+    this.#queue.refuse(closedError())
     const closed = new Promise<void>((resolve) => {
       this.#onClosed = resolve
     })

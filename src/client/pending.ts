@@ -39,9 +39,12 @@ export class Pending {
     this.#reject(reason)
   }
 
-  /** Gives up when `signal` is aborted, with its reason. */
-  listen(signal: AbortSignal): void {
-    const onAbort = () => this.reject(signal.reason)
+  /** Gives up when `signal` is aborted, with its reason, and tells `onGivenUp`. */
+  listen(signal: AbortSignal, onGivenUp: (pending: Pending) => void): void {
+    const onAbort = () => {
+      this.reject(signal.reason)
+      onGivenUp(this)
+    }
     signal.addEventListener('abort', onAbort, { once: true })
     this.#unlisten = () => signal.removeEventListener('abort', onAbort)
   }

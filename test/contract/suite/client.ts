@@ -1,32 +1,14 @@
 /** Clients: requests matched to replies by order, what a lost connection means for each, and how one comes back. */
 import { once } from 'node:events'
-import { createServer as createNetServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Client, type ClientOptions, connect, createClient, createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Backend, frame, uncaught, unframe } from './harness.js'
-import { type Bytes, deferred, emitted, folder, rejection, service } from './service.js'
+import { type Bytes, deferred, emitted, folder, puppet, rejection, service } from './service.js'
 
 const LOST = { name: 'FrameError', code: 'ERR_FRAME_CONNECTION_LOST' }
 const INVALID = { name: 'TypeError', code: 'ERR_FRAME_OPTION_INVALID' }
-
-/** A peer that does with each connection whatever the test says. */
-async function puppet(path: string, onSocket: (socket: Socket, n: number) => void) {
-  let count = 0
-  const sockets: Socket[] = []
-  const server = createNetServer((socket) => {
-    sockets.push(socket)
-    socket.on('error', () => {})
-    onSocket(socket, count++)
-  }).listen(path)
-  await once(server, 'listening')
-  const close = () => {
-    for (const socket of sockets) socket.destroy()
-    server.close()
-  }
-  onTestFinished(close)
-  return { close }
-}
 
 export function clientContract(backend: Backend): void {
   const client = (path: string, options: Partial<ClientOptions> = {}): Client<Buffer, Bytes> => {

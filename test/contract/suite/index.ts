@@ -3,6 +3,7 @@ import { describe } from 'vitest'
 import { borrowingContract } from './borrowing.js'
 import { budgetContract } from './budget.js'
 import { clientContract } from './client.js'
+import { clientQueueContract } from './client-queue.js'
 import { deliveryContract } from './delivery.js'
 import { endingsContract } from './endings.js'
 import { exchangeContract } from './exchange.js'
@@ -34,7 +35,10 @@ export function connectionContract(backend: Backend): void {
     serverContract(backend)
   })
   describe('exchange', () => exchangeContract(backend))
-  describe('client', () => clientContract(backend))
+  describe('client', () => {
+    clientContract(backend)
+    clientQueueContract(backend)
+  })
   describe('unix path', () => unixPathContract(backend))
   describe('sockets', () => socketContract(backend))
 }

@@ -1,6 +1,7 @@
 /** Servers that answer, clients that ask, and exact waits for both; every one closed when its test ends. */
-import type { EventEmitter } from 'node:events'
+import { type EventEmitter, once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer as createNetServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
@@ -48,6 +49,24 @@ export async function service(backend: Backend, options: ServerOptions<Buffer, B
       return client
     },
   }
+}
+
+/** A peer that does with each connection whatever the test says. */
+export async function puppet(path: string, onSocket: (socket: Socket, n: number) => void) {
+  let count = 0
+  const sockets: Socket[] = []
+  const server = createNetServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+    onSocket(socket, count++)
+  }).listen(path)
+  await once(server, 'listening')
+  const close = () => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  }
+  onTestFinished(close)
+  return { close }
 }
 
 /** A promise and what settles it. */

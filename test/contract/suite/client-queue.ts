@@ -1,0 +1,63 @@
+/** What waits while a client has no connection: what may, whose memory it is, and when it is let go of. */
+import { setMaxListeners } from 'node:events'
+import { join } from 'node:path'
+import { type Client, type ClientOptions, createClient, createServer } from 'framewire'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { Backend } from './harness.js'
+import { type Bytes, deferred, emitted, folder, rejection } from './service.js'
+
+/** Comes back at once. */
+const EAGER = { reconnect: { initial: 1, max: 1 } }
+/** Does not come back while a test lasts. */
+const ALONE = { reconnect: { initial: 100_000, max: 100_000 } }
+
+export function clientQueueContract(backend: Backend): void {
+  const client = async (options: Partial<ClientOptions>): Promise<[Client<Buffer, Bytes>, string]> => {
+    const path = join(await folder(), 's')
+    const made = createClient({ backend, path, ...options } as ClientOptions & { serialization?: 'buffer' })
+    onTestFinished(() => made.close({ timeout: 0 }))
+    return [made, path]
+  }
+  /** A server that comes late, and what it is told. */
+  const listen = async (path: string, count: number) => {
+    const seen: Buffer[] = []
+    const all = deferred<Buffer[]>()
+    const server = createServer({ backend }, (connection) =>
+      connection.on('frame', (payload) => {
+        if (seen.push(payload) === count) all.resolve(seen)
+      }),
+    )
+    onTestFinished(() => server.close({ timeout: 0 }))
+    await server.listen(path)
+    return all.promise
+  }
+
+  describe('waiting for a connection', () => {
+    it('lets go of requests as soon as their signal is aborted', async () => {
+      const [one] = await client({ ...ALONE, maxQueued: 1000 })
+      const abort = new AbortController()
+      setMaxListeners(0, abort.signal)
+      const options = { signal: abort.signal, timeout: 0 }
+      const all = Array.from({ length: 1000 }, () => rejection(one.request('x', options)))
+      expect(one.stats().queued).toBe(1000)
+      abort.abort(new Error('enough'))
+      expect(one.stats().queued).toBe(0)
+      for (const error of await Promise.all(all)) expect(error.message).toBe('enough')
+      for (let i = 0; i < 1000; i++) one.send('y')
+      expect(one.stats().queued).toBe(1000)
+    })
+
+    it('keeps the order of what is left', async () => {
+      const [one, path] = await client(EAGER)
+      const abort = new AbortController()
+      one.send('a')
+      const gone = rejection(one.request('b', { signal: abort.signal }))
+      one.send('c')
+      abort.abort(new Error('enough'))
+      await gone
+      one.send('d')
+      await emitted(one, 'reconnecting')
+      expect((await listen(path, 3)).map(String)).toEqual(['a', 'c', 'd'])
+    })
+  })
+}
