@@ -13,7 +13,7 @@ import type { BackOffOptions } from './back-off.js'
 import { type Dial, resolveDial } from './dial.js'
 import { Lane, type LaneOwner, lostError } from './lane.js'
 import { Pending } from './pending.js'
-import { SendQueue } from './send-queue.js'
+import { ownPayload, SendQueue } from './send-queue.js'
 import { Sweeper } from './sweeper.js'
 import type { ClientEvents, ClientOptions, ClientStats, RequestOptions } from './types.js'
 
@@ -171,10 +171,11 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
     const encoded = this.#dial.serialization.encode(payload)
     const lane = this.#pick()
     if (lane?.send(encoded, pending)) return
+    const own = ownPayload(encoded, this.#dial.config)
     if (this.#lanes.every(isClosed) || this.#queue.length >= this.#maxQueued) {
       throw lostError(undefined, true, this.#lastError)
     }
-    this.#queue.push(ownCopy(encoded), pending)
+    this.#queue.push(own, pending)
   }
 
   /** The lane with the fewest requests in flight. */
@@ -299,11 +300,6 @@ function isClosed(lane: Lane): boolean {
 
 function closedError(): FrameError {
   return new FrameError('ERR_FRAME_CLOSED', { message: 'The client is closed', neverWritten: true })
-}
-
-/** What waits is the client's own: its sender may use its memory again. */
-function ownCopy(payload: unknown): unknown {
-  return payload instanceof Uint8Array ? Buffer.from(payload) : payload
 }
 
 function resolveReconnect(option: ClientOptions['reconnect']): BackOffOptions | undefined {

@@ -59,5 +59,49 @@ export function clientQueueContract(backend: Backend): void {
       await emitted(one, 'reconnecting')
       expect((await listen(path, 3)).map(String)).toEqual(['a', 'c', 'd'])
     })
+
+    it('keeps copies of payloads of every kind', async () => {
+      const [one, path] = await client(EAGER)
+      const kinds = [
+        (memory: ArrayBuffer) => new Uint8Array(memory),
+        (memory: ArrayBuffer) => new Uint16Array(memory),
+        (memory: ArrayBuffer) => new DataView(memory),
+        (memory: ArrayBuffer) => memory,
+      ]
+      for (const kind of kinds) {
+        const bytes = Uint8Array.of(1, 2, 3, 4)
+        one.send(kind(bytes.buffer) as Uint8Array)
+        bytes.fill(9)
+      }
+      await emitted(one, 'reconnecting')
+      const seen = (await listen(path, kinds.length)).map((payload) => payload.toString('hex'))
+      expect(seen).toEqual(kinds.map(() => '01020304'))
+    })
+
+    it.each([
+      ['a number', 42, { name: 'TypeError', code: 'ERR_FRAME_PAYLOAD_TYPE' }],
+      ['text over maxFrameLength', 'ü'.repeat(6), { code: 'ERR_FRAME_TOO_LARGE', declared: 12, limit: 10 }],
+      [
+        'bytes over maxFrameLength',
+        Buffer.alloc(11),
+        { code: 'ERR_FRAME_TOO_LARGE', declared: 11, limit: 10 },
+      ],
+    ])('refuses %s at once, as a connection does', async (_name, payload, expected) => {
+      const [one] = await client({ ...ALONE, maxFrameLength: 10 })
+      await emitted(one, 'reconnecting')
+      expect(() => one.send(payload as never)).toThrow(expect.objectContaining(expected))
+      expect(await rejection(one.request(payload as never))).toMatchObject(expected)
+      expect(one.stats().queued).toBe(0)
+    })
+
+    it('refuses what the format cannot carry at once', async () => {
+      const format = { lengthBytes: 'varint', strip: 0 } as const
+      const [one] = await client({ ...ALONE, format } as Partial<ClientOptions>)
+      expect(() => one.send(Buffer.of(5, 1, 2))).toThrow(
+        expect.objectContaining({ code: 'ERR_FRAME_LENGTH_INVALID' }),
+      )
+      one.send(Buffer.of(2, 1, 2))
+      expect(one.stats().queued).toBe(1)
+    })
   })
 }
