@@ -286,7 +286,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
       for (const lane of this.#lanes) lane.destroy(closedError())
     }, timeout)
     if (this.#lanes.every(isClosed)) this.#onClosed?.()
-    for (const lane of this.#lanes) lane.finish()
+    for (const lane of this.#lanes) lane.finish(timeout)
     await closed
     clearTimeout(timer)
     this.#sweeper.stop()

@@ -35,6 +35,10 @@ export class Lane implements ChannelEvents {
   /** What the connection will be said to have been lost for. */
   #cause: Error | undefined
   #closing = false
+  /** How long a peer is heard out when the lane closes, ms. */
+  #linger = 0
+  /** A frame that nobody answers went out on this connection: when the peer has read it is not known. */
+  #told = false
   /** The client closes it: nothing that happens to it from now on is news. */
   #isOurs = false
   #closed = false
@@ -80,7 +84,9 @@ export class Lane implements ChannelEvents {
     const start = channel.acceptedBytes
     channel.send(payload as Uint8Array)
     if (channel.acceptedBytes === start) return false
-    if (pending !== undefined) {
+    if (pending === undefined) {
+      this.#told = true
+    } else {
       pending.start = start
       this.#waiting.push(pending)
     }
@@ -111,24 +117,35 @@ export class Lane implements ChannelEvents {
     return Infinity
   }
 
-  /** Takes nothing more and closes once what was sent is answered. */
-  finish(): void {
+  /**
+   * Takes nothing more and closes once what was sent is answered. The peer gets to read it: it is heard out for at most
+   * `linger` ms, 0: not at all.
+   */
+  finish(linger: number): void {
+    this.#linger = linger
     this.#closing = true
-    if (this.#channel === undefined || this.#waiting.length === 0)
-      this.destroy(new FrameError('ERR_FRAME_CLOSED'), true)
+    if (this.#channel === undefined) this.destroy(new FrameError('ERR_FRAME_CLOSED'))
+    else if (this.#waiting.length === 0) this.#close(this.#channel)
   }
 
-  /** Closes for good. What waits is rejected with `error` as the cause; `gently`: what is queued is still written. */
-  destroy(error: Error, gently = false): void {
+  /** Closes for good, at once. What waits is rejected with `error` as the cause. */
+  destroy(error: Error): void {
     this.#closing = true
-    this.#isOurs = this.#channel !== undefined && this.#cause === undefined
-    this.#cause ??= error
     clearTimeout(this.#timer)
     this.#attempt.abort(error)
-    const channel = this.#channel
-    if (channel === undefined) this.#end()
-    else if (gently) channel.close({ ms: 0 })
-    else channel.destroy()
+    if (this.#channel === undefined) {
+      this.#end()
+      return
+    }
+    this.#isOurs ||= this.#cause === undefined
+    this.#cause ??= error
+    this.#channel.destroy()
+  }
+
+  /** Closes behind what was sent. A peer that may not have read all of it must not be reset for what it says meanwhile. */
+  #close(channel: Channel): void {
+    this.#isOurs ||= this.#cause === undefined
+    channel.close({ ms: this.#linger, always: this.#told })
   }
 
   ref(): void {
@@ -158,9 +175,7 @@ export class Lane implements ChannelEvents {
         pending.reject(error)
       }
     }
-    if (!this.#closing || this.#waiting.length > 0) return
-    this.#isOurs = true
-    this.#channel?.close({ ms: 0 })
+    if (this.#closing && this.#waiting.length === 0 && this.#channel !== undefined) this.#close(this.#channel)
   }
 
   /** A peer that has ended its side answers nothing any more. */
@@ -207,6 +222,7 @@ export class Lane implements ChannelEvents {
       return
     }
     this.#channel = channel
+    this.#told = false
     channel.events = this
     this.#backOff?.reset()
     if (!this.#referenced) channel.unref()

@@ -3,6 +3,7 @@ import { describe } from 'vitest'
 import { borrowingContract } from './borrowing.js'
 import { budgetContract } from './budget.js'
 import { clientContract } from './client.js'
+import { clientClosingContract } from './client-closing.js'
 import { clientQueueContract } from './client-queue.js'
 import { deliveryContract } from './delivery.js'
 import { endingsContract } from './endings.js'
@@ -38,6 +39,7 @@ export function connectionContract(backend: Backend): void {
   describe('client', () => {
     clientContract(backend)
     clientQueueContract(backend)
+    clientClosingContract(backend)
   })
   describe('unix path', () => unixPathContract(backend))
   describe('sockets', () => socketContract(backend))

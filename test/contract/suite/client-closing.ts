@@ -1,0 +1,66 @@
+/** How a client closes: what was sent arrives, what is not answered is told so. */
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { type Client, type ClientOptions, createClient, createServer } from 'framewire'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Backend, frame, unframe } from './harness.js'
+import { type Bytes, deferred, folder, puppet } from './service.js'
+
+export function clientClosingContract(backend: Backend): void {
+  const client = (options: ClientOptions): Client<Buffer, Bytes> => {
+    const made = createClient({ backend, ...options } as ClientOptions & { serialization?: 'buffer' })
+    onTestFinished(() => made.close({ timeout: 0 }))
+    return made
+  }
+
+  describe('closing', () => {
+    it.each([['a unix socket'], ['TCP']])(
+      'loses nothing that was sent to a server that talks: %s',
+      async (where) => {
+        let count = 0
+        let fault: unknown
+        const gone = deferred()
+        const server = createServer({ backend }, (connection) => {
+          connection.on('frame', () => {
+            count++
+            connection.send('noted')
+          })
+          connection.on('close', (error) => {
+            fault = error
+            gone.resolve()
+          })
+        })
+        onTestFinished(() => server.close({ timeout: 0 }))
+        const path = join(await folder(), 's')
+        const address = await server.listen(where === 'TCP' ? { host: '127.0.0.1', port: 0 } : { path })
+        const one = client('port' in address ? { host: '127.0.0.1', port: address.port } : { path })
+        await once(one, 'connect')
+        for (let i = 0; i < 500; i++) one.send(Buffer.alloc(20_000))
+        await one.close()
+        await gone.promise
+        expect([count, fault]).toEqual([500, undefined])
+      },
+    )
+
+    it('waits for the end of a peer that has yet to read what it was sent', async () => {
+      const path = join(await folder(), 's')
+      const peer = deferred<Socket>()
+      await puppet(path, (socket) => {
+        socket.pause()
+        peer.resolve(socket)
+      })
+      const one = client({ path })
+      const [socket] = await Promise.all([peer.promise, once(one, 'connect')])
+      const over = new Promise((resolve) => socket.once('close', resolve))
+      one.send('note')
+      const closed = one.close()
+      // Said while the client is closing, and nothing to it: it resets nobody.
+      await new Promise((resolve) => socket.write(frame('too late'), resolve))
+      const read: Buffer[] = []
+      socket.on('data', (chunk) => read.push(chunk)).resume()
+      await Promise.all([over, closed])
+      expect(unframe(Buffer.concat(read)).map(String)).toEqual(['note'])
+    })
+  })
+}
