@@ -283,7 +283,9 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
       this.#onClosed = resolve
     })
     const timer = setTimeout(() => {
-      for (const lane of this.#lanes) lane.destroy(closedError())
+      // The cause of requests that were sent and of some that were not: which, the errors it is the cause of say.
+      const error = new FrameError('ERR_FRAME_CLOSED', { message: 'The client was closed' })
+      for (const lane of this.#lanes) lane.destroy(error)
     }, timeout)
     if (this.#lanes.every(isClosed)) this.#onClosed?.()
     for (const lane of this.#lanes) lane.finish(timeout)

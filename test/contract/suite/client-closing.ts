@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type Client, type ClientOptions, createClient, createServer } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Backend, frame, unframe } from './harness.js'
-import { type Bytes, deferred, folder, puppet } from './service.js'
+import { type Bytes, deferred, folder, puppet, rejection } from './service.js'
 
 export function clientClosingContract(backend: Backend): void {
   const client = (options: ClientOptions): Client<Buffer, Bytes> => {
@@ -61,6 +61,20 @@ export function clientClosingContract(backend: Backend): void {
       socket.on('data', (chunk) => read.push(chunk)).resume()
       await Promise.all([over, closed])
       expect(unframe(Buffer.concat(read)).map(String)).toEqual(['note'])
+    })
+
+    it('does not say of a request that was sent that it never was', async () => {
+      const path = join(await folder(), 's')
+      const asked = deferred()
+      await puppet(path, (socket) => socket.on('data', () => asked.resolve()))
+      const one = client({ path })
+      const pending = rejection(one.request('x'))
+      await asked.promise
+      await one.close({ timeout: 20 })
+      const error = await pending
+      expect(error).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST', neverWritten: false })
+      expect(error.cause).toMatchObject({ code: 'ERR_FRAME_CLOSED' })
+      expect(error.cause).not.toHaveProperty('neverWritten')
     })
   })
 }
