@@ -102,7 +102,8 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
 
   /**
    * Sends a frame that the peer does not answer. While no connection is there it waits for one.
-   * @throws {FrameError} `ERR_FRAME_CONNECTION_LOST`, `ERR_FRAME_CLOSED`; what `Connection.send` throws. Nothing was sent.
+   * @throws {FrameError} `ERR_FRAME_CONNECTION_LOST` (with `limit`: `maxQueued` wait already), `ERR_FRAME_CLOSED`; what
+   * `Connection.send` throws. Nothing was sent.
    */
   send(payload: Out): void {
     this.#totals.sends++
@@ -172,10 +173,18 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
     const lane = this.#pick()
     if (lane?.send(encoded, pending)) return
     const own = ownPayload(encoded, this.#dial.config)
-    if (this.#lanes.every(isClosed) || this.#queue.length >= this.#maxQueued) {
-      throw lostError(undefined, true, this.#lastError)
-    }
+    if (this.#lanes.every(isClosed)) throw lostError(undefined, true, this.#lastError)
+    if (this.#queue.length >= this.#maxQueued) throw this.#fullError()
     this.#queue.push(own, pending)
+  }
+
+  #fullError(): FrameError {
+    return new FrameError('ERR_FRAME_CONNECTION_LOST', {
+      message: 'No connection is there, and as many requests and sends wait for one as maxQueued lets',
+      limit: this.#maxQueued,
+      neverWritten: true,
+      cause: this.#lastError,
+    })
   }
 
   /** The lane with the fewest requests in flight. */

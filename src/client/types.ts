@@ -51,7 +51,10 @@ export type ClientOptions = ConnectOptions & {
   readonly requestTimeout?: number
   /** What is done when a connection is lost or cannot be made; false: nothing. Default: see {@link ReconnectOptions}. */
   readonly reconnect?: boolean | ReconnectOptions
-  /** Requests and sends that wait while no connection is there; further ones are refused. Default 10,000. */
+  /**
+   * Requests and sends that wait while no connection is there; further ones are refused
+   * (`ERR_FRAME_CONNECTION_LOST` with `limit`). Default 10,000.
+   */
   readonly maxQueued?: number
 }
 

@@ -386,10 +386,12 @@ export function clientContract(backend: Backend): void {
       ]
       expect(await rejection(one.request('c'))).toMatchObject({
         ...LOST,
+        message: expect.stringContaining('maxQueued'),
+        limit: 2,
         neverWritten: true,
         cause: { code: 'ENOENT' },
       })
-      expect(() => one.send('d')).toThrow(expect.objectContaining(LOST))
+      expect(() => one.send('d')).toThrow(expect.objectContaining({ ...LOST, limit: 2, neverWritten: true }))
       for (const error of await Promise.all(queued)) {
         expect(error).toMatchObject({
           code: 'ERR_FRAME_REQUEST_TIMEOUT',
