@@ -32,8 +32,16 @@ export class BackOff {
     return delay * (1 - jitter * this.#random())
   }
 
-  /** A connection was made: the next delay is the first again. */
+  /**
+   * A connection has proved useful: the next delay is the first again. That it was made proves nothing, since a server may
+   * accept and close at once.
+   */
   reset(): void {
     this.#attempt = 0
+  }
+
+  /** A connection was there for `ms`: for as long as the longest delay is as good as useful, and costs the server no more. */
+  lasted(ms: number): void {
+    if (ms >= this.#options.max) this.reset()
   }
 }

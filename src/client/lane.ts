@@ -31,6 +31,8 @@ export class Lane implements ChannelEvents {
   #channel: Channel | undefined
   #waiting = new Ring<Pending>()
   #timer: NodeJS.Timeout | undefined
+  /** When the connection was made, on the clock of `performance.now()`. */
+  #madeAt = 0
   #referenced = true
   /** What the connection will be said to have been lost for. */
   #cause: Error | undefined
@@ -163,6 +165,7 @@ export class Lane implements ChannelEvents {
   // --- ChannelEvents -------------------------------------------------------------------------------------------
 
   channelBatch(batch: FrameBatch): void {
+    this.#backOff?.reset()
     const { serialization } = this.#dial
     for (let i = 0; i < batch.length; i++) {
       const pending = this.#waiting.shift()
@@ -209,6 +212,7 @@ export class Lane implements ChannelEvents {
     }
     const error = cause ?? lostError(channel.id, undefined, undefined)
     this.#owner.onLaneDown(this, channel.id, error, this.#isOurs)
+    this.#backOff?.lasted(performance.now() - this.#madeAt)
     if (this.#closing) this.#end()
     else this.#retry(error)
   }
@@ -224,7 +228,7 @@ export class Lane implements ChannelEvents {
     this.#channel = channel
     this.#told = false
     channel.events = this
-    this.#backOff?.reset()
+    this.#madeAt = performance.now()
     if (!this.#referenced) channel.unref()
     publish('framewire:connection', () => ({ connectionId: channel.id }))
     this.#owner.onLaneUp(this, channel)

@@ -31,7 +31,10 @@ export interface RequestOptions {
   readonly signal?: AbortSignal
 }
 
-/** Delays before attempts to connect again: they double from `initial` to `max` and are shortened at random. */
+/**
+ * Delays before attempts to connect again: they double from `initial` to `max` and are shortened at random. They start again
+ * at `initial` after a connection on which a frame came, or that held for `max`.
+ */
 export interface ReconnectOptions {
   /** ms. Default 50. */
   readonly initial?: number

@@ -15,6 +15,15 @@ it('doubles up to the longest, and starts again after a success', () => {
   expect(delays(backOff, 2)).toEqual([50, 100])
 })
 
+it('starts again after a connection that was there for the longest delay, and not after a shorter one', () => {
+  const backOff = new BackOff(options, () => 0)
+  delays(backOff, 2)
+  backOff.lasted(4999)
+  expect(delays(backOff, 1)).toEqual([200])
+  backOff.lasted(5000)
+  expect(delays(backOff, 1)).toEqual([50])
+})
+
 it('takes off a random part of at most jitter', () => {
   expect(delays(new BackOff(options, () => 1), 3)).toEqual([25, 50, 100])
   expect(delays(new BackOff({ ...options, jitter: 0 }, () => 1), 3)).toEqual([50, 100, 200])

@@ -363,6 +363,23 @@ export function clientContract(backend: Backend): void {
       expect(one.stats()).toMatchObject({ connects: 4, disconnects: 3 })
     })
 
+    it('backs off from a server that accepts and closes, until one has answered', async () => {
+      const path = join(await folder(), 's')
+      await puppet(path, (socket, n) => {
+        if (n === 5) socket.end(frame('at last'))
+        else socket.end()
+      })
+      const one = client(path, { reconnect: { initial: 1, max: 10_000, jitter: 0 } })
+      const seen: unknown[] = []
+      const enough = deferred()
+      one.on('reconnecting', ({ attempt, delay }) => {
+        seen.push([attempt, delay])
+        if (seen.length === 7) enough.resolve()
+      })
+      await enough.promise
+      expect(seen).toEqual([...[1, 2, 3, 4, 5].map((n) => [n, 2 ** (n - 1)]), [1, 1], [2, 2]])
+    })
+
     it('drops the connection of a peer that breaks the protocol, and says so', async () => {
       const path = join(await folder(), 's')
       await puppet(path, (socket, n) => {
