@@ -72,7 +72,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
   /**
    * Sends a request and resolves with its reply. While no connection is there it waits for one.
    * @throws (rejects) {FrameError} `ERR_FRAME_CONNECTION_LOST` and `ERR_FRAME_CLOSED` with `neverWritten`,
-   * `ERR_FRAME_REQUEST_TIMEOUT`; what `signal` was aborted with; what `Connection.send` throws.
+   * `ERR_FRAME_REQUEST_TIMEOUT`; what `signal`, this one's or the client's, was aborted with; what `Connection.send` throws.
    */
   request(payload: Out, options?: RequestOptions): Promise<In> {
     const promise = new Promise(this.#executor)
@@ -278,8 +278,11 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
 
   #closeOnAbort(signal: AbortSignal): void {
     const onAbort = () => {
-      // Closing with no time left settles whatever happens.
-      void this.close({ timeout: 0 })
+      const { reason } = signal
+      this.#queue.refuse(reason)
+      this.#closing ??= this.#close(0)
+      const error = new FrameError('ERR_FRAME_CLOSED', { message: 'The client was closed', cause: reason })
+      for (const lane of this.#lanes) lane.abort(reason, error)
     }
     if (signal.aborted) queueMicrotask(onAbort)
     else signal.addEventListener('abort', onAbort, { once: true })

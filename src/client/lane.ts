@@ -130,6 +130,12 @@ export class Lane implements ChannelEvents {
     else if (this.#waiting.length === 0) this.#close(this.#channel)
   }
 
+  /** Rejects what waits with `reason`, and closes for good, at once. */
+  abort(reason: unknown, error: Error): void {
+    for (let i = 0; i < this.#waiting.length; i++) this.#waiting.at(i).reject(reason)
+    this.destroy(error)
+  }
+
   /** Closes for good, at once. What waits is rejected with `error` as the cause. */
   destroy(error: Error): void {
     this.#closing = true

@@ -20,7 +20,10 @@ export type ConnectOptions = ConnectCommon &
     | { readonly path: string; readonly port?: undefined; readonly host?: undefined }
     | { readonly port: number; readonly host?: string; readonly path?: undefined }
   ) & {
-    /** Ends the attempt to connect; it does nothing to a connection that is made. */
+    /**
+     * `connect`: ends the attempt to connect, with its reason; it does nothing to a connection that is made. `request`: ends
+     * the request, with its reason. `createClient`: closes the client at once, see {@link ClientOptions}.
+     */
     readonly signal?: AbortSignal
   }
 
@@ -44,6 +47,10 @@ export interface ReconnectOptions {
   readonly jitter?: number
 }
 
+/**
+ * How a client connects, and what it does beside. When `signal` is aborted, at any time, the client is closed at once: requests
+ * in flight and those that wait are rejected with the signal's reason, what is not written yet is dropped.
+ */
 export type ClientOptions = ConnectOptions & {
   /** Connections that are kept open. Default 1. */
   readonly connections?: number

@@ -76,5 +76,41 @@ export function clientClosingContract(backend: Backend): void {
       expect(error.cause).toMatchObject({ code: 'ERR_FRAME_CLOSED' })
       expect(error.cause).not.toHaveProperty('neverWritten')
     })
+
+    it.each([[false], [true]])(
+      'closes at once with its signal, and rejects with its reason: closing already %j',
+      async (closing) => {
+        const path = join(await folder(), 's')
+        const asked = deferred()
+        await puppet(path, (socket) => socket.on('data', () => asked.resolve()))
+        const abort = new AbortController()
+        const one = client({ path, signal: abort.signal })
+        const inFlight = rejection(one.request('x'))
+        await asked.promise
+        const over = once(one, 'close')
+        const closed = closing ? one.close({ timeout: 1_000_000 }) : undefined
+        const reason = new Error('enough')
+        abort.abort(reason)
+        expect(await inFlight).toBe(reason)
+        await Promise.all([over, closed])
+        expect(await rejection(one.request('y'))).toMatchObject({
+          code: 'ERR_FRAME_CLOSED',
+          neverWritten: true,
+        })
+        expect(one.stats()).toMatchObject({ connections: 0, pending: 0, disconnects: 0 })
+      },
+    )
+
+    it('rejects what waits for a connection with the reason of its signal', async () => {
+      const path = join(await folder(), 's')
+      const reason = new Error('not today')
+      const abort = new AbortController()
+      const one = client({ path, signal: abort.signal })
+      const waiting = rejection(one.request('x'))
+      abort.abort(reason)
+      expect(await waiting).toBe(reason)
+      const never = client({ path, signal: AbortSignal.abort(reason) })
+      expect(await rejection(never.request('x'))).toBe(reason)
+    })
   })
 }
