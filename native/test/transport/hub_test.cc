@@ -1,4 +1,5 @@
 // Hub, connections and listeners with an owner that is no JavaScript.
+#include "../formats.hpp"
 #include "echo.hpp"
 #include <csignal>
 #include <doctest/doctest.h>
@@ -154,6 +155,30 @@ TEST_CASE("every deadline closes with its code") {
     CHECK(run_until(hub, peers, [&] { return hub.closed == 3; }));
     CHECK(hub.faults[one.code] == 3);
     CHECK(hub.faults.size() == 1);
+  }
+}
+
+TEST_CASE("8. bytes that drip do not put the deadline of a header or a body off") {
+  for (bool in_header : {true, false}) {
+    CAPTURE(in_header);
+    Folder folder;
+    EchoHub hub;
+    hub.echoes = false;
+    if (in_header) hub.config->format = make_format(spec_of(4, Endian::big, 15'000));
+    (in_header ? hub.config->header_timeout : hub.config->body_timeout) = 15;
+    REQUIRE(hub.listen(folder.path()) == 0);
+    auto peers = connect_peers(folder, 1);
+    if (!in_header) peers[0]->to_write = {0, 0x10, 0, 0};
+    // Another byte at every turn, each read for itself, and without an end: a frame that became whole would
+    // be followed by the next, and only the deadline closes.
+    CHECK(run_until(hub, peers, [&] {
+      if (peers[0]->to_write.size() == peers[0]->written) peers[0]->to_write.push_back(0);
+      return hub.closed == 1;
+    }));
+    CHECK(hub.frames == 0);
+    CHECK(hub.faults[in_header ? FaultCode::header_timeout : FaultCode::body_timeout] == 1);
+    CHECK(hub.faults.size() == 1);
+    CHECK(hub.config->budget.held == 0);
   }
 }
 

@@ -69,6 +69,26 @@ export function exchangeContract(backend: Backend): void {
       expect(await Promise.all(peers.map(answer))).toEqual([HEADER, BODY])
     })
 
+    it('counts a second for either deadline when nothing else is said', async () => {
+      const told = deferred<unknown>()
+      const limits: unknown[] = []
+      const { raw } = await serve({
+        errorReply: (error) => {
+          limits.push([error.code, error.limit])
+          if (limits.length === 2) told.resolve(limits.sort())
+          return 'late'
+        },
+      })
+      const peers = await Promise.all([raw(), raw()])
+      await peers[0].write(Buffer.from([0, 0, 0]))
+      await peers[1].write(Buffer.from([0, 0, 0, 9, 65]))
+      expect(await told.promise).toEqual([
+        ['ERR_FRAME_BODY_TIMEOUT', 1000],
+        ['ERR_FRAME_HEADER_TIMEOUT', 1000],
+      ])
+      expect(await Promise.all(peers.map(answer))).toEqual(['late', 'late'])
+    })
+
     it('does not let dripping bytes put a deadline off', async () => {
       const { raw } = await serve({ headerTimeout: 0, bodyTimeout: 150 })
       const peer = await raw()

@@ -192,27 +192,41 @@ export function limitFaults(backend: Backend): void {
       expect(owner.stats().heldBytes).toBe(0)
     })
 
+    // It drips without an end, so that only the deadline can close: what is put off is put off for ever.
     it.each([
-      ['header', { headerTimeout: 200 }, Buffer.from([0, 0]), 1],
-      ['body', { bodyTimeout: 200 }, lengthOf(1_000_000), 5],
-    ] as const)('bytes that drip into a %s do not put it off', async (kind, options, first, most) => {
-      const { raw, accepted } = await stage(backend, options)
+      [
+        'header',
+        { headerTimeout: 200, format: { lengthBytes: 4, lengthOffset: 60_000 } },
+        Buffer.alloc(1),
+        0,
+      ],
+      ['body', { bodyTimeout: 200 }, lengthOf(1_000_000), 4],
+    ] as const)('bytes that drip into a %s do not put it off', async (kind, options, first, headerBytes) => {
+      const { raw, accepted, server: owner } = await stage(backend, options)
       const peer = await raw()
       const server = await accepted()
-      const closed = closing(server)
-      server.onBatch(() => {})
-      let dripped = 0
+      const events = trace(server)
+      let failure: { received?: number; limit?: number } | undefined
+      server.on('error', (error) => {
+        failure = error as typeof failure
+      })
       await peer.write(first)
-      const drip = setInterval(() => {
-        // A whole header would be another deadline's.
-        if (kind === 'header' && dripped >= most) return
-        dripped++
+      let sent = first.length
+      await until(() => server.stats().bytesReceived === sent)
+      // A byte, and another as soon as that one was read, for as long as it is listened to.
+      while (failure === undefined) {
         peer.socket.write('\0')
-      }, 40)
-      const error = await closed
-      clearInterval(drip)
-      expect(error?.code).toBe(`ERR_FRAME_${kind.toUpperCase()}_TIMEOUT`)
-      expect(dripped).toBeGreaterThan(0)
+        sent++
+        await until(() => failure !== undefined || server.stats().bytesReceived === sent)
+      }
+      const code = `ERR_FRAME_${kind.toUpperCase()}_TIMEOUT`
+      peer.socket.end()
+      await until(() => events.length === 2)
+      expect(events).toEqual([`error ${code}`, `close ${code}`])
+      expect(failure.limit).toBe(200)
+      expect(failure.received).toBeGreaterThan(first.length - headerBytes)
+      await until(() => owner.stats().connections === 0)
+      expect(owner.stats().heldBytes).toBe(0)
     })
   })
 
