@@ -131,7 +131,7 @@ it.runIf(isNative).each([
     ],
     /disabled|permission/,
   ],
-])('%s is a quiet fallback with a reason', async (_what, flags, reason) => {
+])('26. %s is a quiet fallback with a reason', async (_what, flags, reason) => {
   const { folder, folderOfPackage } = await installation()
   await mkdir(join(folderOfPackage, 'build/Release'), { recursive: true })
   await copyFile(join(root, addon), join(folderOfPackage, addon))
