@@ -1,5 +1,7 @@
-// A server that writes down every frame it was given before it answers, and is killed when its starter likes.
+// A server that writes down every frame it was given, and on which connection, before it answers; and is killed when its
+// starter likes.
 // Waits for a word before it listens, so that the next one can stand by while one is still running.
+import { createHash } from 'node:crypto'
 import { openSync, writeSync } from 'node:fs'
 import { createServer } from 'framewire'
 
@@ -8,9 +10,10 @@ const file = openSync(record, 'a')
 
 const server = createServer({
   backend,
-  onRequest: (payload) => {
+  onRequest: (payload, { id }) => {
+    const hash = createHash('sha1').update(payload).digest('hex')
     // What the kernel has of a file survives the process.
-    writeSync(file, `${payload.toString('latin1', 0, 12)}\n`)
+    writeSync(file, `${payload.toString('latin1', 0, 12)} ${process.pid}.${id} ${payload.length} ${hash}\n`)
     return payload.subarray(0, 12)
   },
 })

@@ -1,4 +1,5 @@
 /** Faults that end or starve a whole process: threads that are terminated, servers that are killed, no descriptors left. */
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { connect as connectRaw, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -74,7 +75,7 @@ export function processFaults(backend: Backend): void {
   describe('24. a socket path is taken by one, never from somebody alive, and left as it was found:', () =>
     unixPathContract(backend))
 
-  it('25. a server killed 100 times: each send settles once, never-written ones never arrived, none arrived twice', async () => {
+  it('25. a server killed 100 times: each send settles once, never-written ones never arrived, none arrived twice, none is missing in between', async () => {
     const kills = 100
     const seed = 20_261_123
     const random = randomizer(seed)
@@ -92,7 +93,13 @@ export function processFaults(backend: Backend): void {
       error.neverWritten === true ? 'never' : error.neverWritten === false ? 'unknown' : `${error.code}`
     let sequence = 0
     const next = (kind: string) => `${kind}${String(++sequence).padStart(11, '0')}`
-    const payloadOf = (name: string) => Buffer.alloc(12 + Math.floor(random() ** 8 * 200_000), name)
+    /** Length and hash of each payload. */
+    const contents = new Map<string, string>()
+    const payloadOf = (name: string) => {
+      const payload = Buffer.alloc(12 + Math.floor(random() ** 8 * 200_000), name)
+      contents.set(name, `${payload.length} ${createHash('sha1').update(payload).digest('hex')}`)
+      return payload
+    }
 
     // Requests through a client that connects again by itself, and sends through connections we make again.
     const client = createClient({
@@ -113,10 +120,13 @@ export function processFaults(backend: Backend): void {
       )
     }
     let connection: Connection | undefined
+    /** What was sent on each of our connections, in order. */
+    const sent: string[][] = []
     const send = () => {
       if (connection === undefined || !connection.writable) return
       const name = next('s')
       outcomes.set(name, [])
+      sent[sent.length - 1].push(name)
       connection.sendAsync(payloadOf(name)).then(
         () => settle(name, 'written'),
         (error) => settle(name, failure(error)),
@@ -129,6 +139,7 @@ export function processFaults(backend: Backend): void {
       await program.ask('listen')
       waiting = standby()
       connection = await connect({ backend, path })
+      sent.push([])
       connection.onBatch(() => {})
       const turns = 1 + Math.floor(random() * 40)
       const burst = 1 + Math.floor(random() * 30)
@@ -148,10 +159,19 @@ export function processFaults(backend: Backend): void {
     // What still waits is answered by the last one.
     await until(() => [...outcomes.values()].every((words) => words.length > 0))
 
-    const arrived = (await readFile(record, 'latin1')).split('\n')
-    arrived.pop()
+    const lines = (await readFile(record, 'latin1')).split('\n')
+    lines.pop()
     const times = new Map<string, number>()
-    for (const name of arrived) times.set(name, (times.get(name) ?? 0) + 1)
+    /** What arrived, by the server's connections. */
+    const arrivals = new Map<string, string[]>()
+    for (const line of lines) {
+      const [name, on, ...content] = line.split(' ')
+      times.set(name, (times.get(name) ?? 0) + 1)
+      expect(content.join(' '), name).toBe(contents.get(name))
+      const names = arrivals.get(on)
+      if (names === undefined) arrivals.set(on, [name])
+      else names.push(name)
+    }
     const count: Record<string, number> = {}
     for (const [name, words] of outcomes) {
       expect(words.length, name).toBe(1)
@@ -162,14 +182,25 @@ export function processFaults(backend: Backend): void {
       else expect(['written', 'unknown'], `${name} ${word}`).toContain(word)
     }
     for (const [name, n] of times) expect([n, outcomes.has(name)], name).toEqual([1, true])
-    // Each kind in the order it was sent.
-    for (const kind of ['r', 's']) {
-      const order = arrived.filter((name) => name.startsWith(kind))
-      expect(order).toEqual([...order].sort())
+    const asked = [...outcomes.keys()].filter((name) => name.startsWith('r'))
+    /** Of the requests, how many lie behind: those of a later connection come later. */
+    let behind = 0
+    for (const [on, names] of arrivals) {
+      if (names[0].startsWith('s')) {
+        const all = sent.find(([first]) => first === names[0])
+        expect(names, on).toEqual(all?.slice(0, names.length))
+        continue
+      }
+      // A connection of the client begins with what the one before it did not take, and leaves nothing out either.
+      const from = asked.indexOf(names[0], behind)
+      expect(names, on).toEqual(asked.slice(from, from + names.length))
+      for (const name of asked.slice(behind, from))
+        expect(['never', 'unknown'], name).toContain(outcomes.get(name)?.[0])
+      behind = from + names.length
     }
     expect(count.answered).toBeGreaterThan(kills)
     console.log(
-      `${backend}: ${kills} kills, ${outcomes.size} frames: ${JSON.stringify(count)}, arrived ${arrived.length}`,
+      `${backend}: ${kills} kills, ${outcomes.size} frames: ${JSON.stringify(count)}, arrived ${lines.length}`,
     )
   }, 150_000)
 }
