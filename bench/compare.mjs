@@ -1,34 +1,15 @@
 // Two revisions side by side: builds both in temporary work trees, then measures the package's own parties of each,
 // interleaved round by round, and prints head over base. It changes nothing in this checkout.
-import { parseArgs } from 'node:util'
+import { readOptions } from './lib/compare-options.mjs'
 import { placement } from './lib/place.mjs'
 import { digits } from './lib/report/format.mjs'
 import { build } from './lib/revision.mjs'
 import { ROWS } from './lib/rows.mjs'
 import { figureOf, Schedule } from './lib/schedule.mjs'
 
-const HELP = `npm run bench:compare -- BASE HEAD [options]
-
-  BASE, HEAD          revisions of git; '.' is this checkout as it is (HEAD's default)
-  --filter WORD       rows whose id contains WORD (several: commas); default: the rows of the quick suite
-  --parties A,B       of native, native-frame, js, js-frame (default: those of the quick suite)
-  --rounds N          (5)     --seconds S  (0.4)     --place same|apart     --clock cpu|wall
-`
-
 const OWN = ['native', 'native-frame', 'js', 'js-frame']
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    filter: { type: 'string' },
-    parties: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '0.4' },
-    place: { type: 'string', default: 'same' },
-    clock: { type: 'string', default: 'cpu' },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-})
+const values = readOptions(process.argv.slice(2))
 
 const log = (text) => process.stderr.write(`${text}\n`)
 
@@ -89,15 +70,9 @@ function print(row, name, base, head) {
 }
 
 async function main() {
-  const [baseName, headName = '.'] = positionals
-  if (values.help || !baseName || positionals.length > 2) {
-    process.stdout.write(HELP)
-    process.exitCode = values.help ? 0 : 2
-    return
-  }
-  const base = build(baseName, log)
+  const base = build(values.base, log)
   try {
-    const head = build(headName, log)
+    const head = build(values.head, log)
     try {
       const failed = await measure(base, head, plan(base.native && head.native))
       if (failed) process.exitCode = 1

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { backendInfo } from '../dist/esm/index.js'
 import { machine } from './lib/machine.mjs'
 import { HELP, readOptions, UsageError } from './lib/options.mjs'
-import { hasC, PARTIES } from './lib/parties.mjs'
+import { hasC } from './lib/parties.mjs'
 import { placement } from './lib/place.mjs'
 import { planOf } from './lib/plan.mjs'
 import { Progress } from './lib/progress.mjs'
@@ -175,23 +175,8 @@ function holdGates(run, options, plan) {
   return failures.length ? 1 : 0
 }
 
-function list() {
-  const { rows } = planOf({}, { native: true })
-  const text = rows.map(
-    ({ row, parties }) => `${row.id.padEnd(22)} ${row.title}\n${' '.repeat(23)}${parts(parties)}`,
-  )
-  process.stdout.write(
-    `${text.join('\n')}\n\nParties\n${Object.entries(PARTIES)
-      .map(([name, { label }]) => `${name.padEnd(23)}${label}`)
-      .join('\n')}\n`,
-  )
-}
-const parts = (names) => names.join(', ')
-
 async function main(args) {
   const options = readOptions(args)
-  if (options.help) return process.stdout.write(HELP)
-  if (options.list) return list()
   const backend = backendInfo()
   const place = placement(options.place)
   const plan = planOf(options, { native: backend.backend === 'native' })

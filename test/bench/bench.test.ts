@@ -1,4 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { check } from '../../bench/lib/measure.mjs'
 import { readOptions, UsageError } from '../../bench/lib/options.mjs'
 import { planOf } from '../../bench/lib/plan.mjs'
@@ -124,5 +129,47 @@ describe('the command line of the suite', () => {
     const plan = planOf(readOptions(['--quick', '--filter', 'exchange-16']), { native: false })
     expect(plan.rows[0].parties).toContain('js')
     expect(plan.rows[0].parties).not.toContain('native')
+  })
+})
+
+describe('a checkout where nothing is built', () => {
+  const bench = fileURLToPath(new URL('../../bench/', import.meta.url))
+
+  /** start.mjs in a copy of what git has, with a PATH on which no npm and no make can be found. */
+  const start = (...args: string[]) => {
+    const folder = mkdtempSync(join(tmpdir(), 'fw-bench-'))
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+    mkdirSync(join(folder, 'bench'))
+    for (const name of ['start.mjs', 'run.mjs', 'compare.mjs', 'lib']) {
+      cpSync(join(bench, name), join(folder, 'bench', name), { recursive: true })
+    }
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['bench/start.mjs', ...args], {
+      cwd: folder,
+      env: { PATH: folder },
+      encoding: 'utf8',
+    })
+    expect(existsSync(join(folder, 'bench/node_modules'))).toBe(false)
+    return { status, stdout, stderr }
+  }
+
+  it('says how it is used, and what it measures, without building anything', () => {
+    expect(start('run', '--help')).toMatchObject({ status: 0, stderr: '' })
+    expect(start('run', '--help').stdout).toContain('--quick')
+    expect(start('run', '--list')).toMatchObject({ status: 0, stderr: '' })
+    expect(start('run', '--list').stdout).toMatch(/^receive-64 .*\n +net, .*\bnative\b/m)
+    expect(start('compare', '--help')).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  it.each([
+    ['run', ['--qiuck'], /--qiuck/],
+    ['run', ['--rounds', 'many'], /--rounds wants a number/],
+    ['run', ['--parties', 'nobody'], /--parties is one of/],
+    ['compare', ['HEAD~1', '--round', '3'], /--round/],
+    ['compare', [], /BASE is wanted/],
+  ])('refuses %s %j before it builds anything', (task, args, said) => {
+    const { status, stdout, stderr } = start(task, ...args)
+    expect([status, stdout]).toEqual([2, ''])
+    expect(stderr).toMatch(said)
+    expect(stderr).toContain('npm run bench')
   })
 })
