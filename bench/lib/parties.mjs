@@ -42,6 +42,9 @@ export const PARTIES = {
   c: entry('C, epoll', 'limit', 'be32', null),
 }
 
+/** What a party is called in a row: what `node:net` does there differs from row to row (`labels` of the row). */
+export const labelOf = (row, name) => row.labels?.[name] ?? PARTIES[name].label
+
 /** A comparison of revisions calls its two builds of one party NAME@base and NAME@head. */
 const partyOf = (name) => PARTIES[name.split('@')[0]]
 

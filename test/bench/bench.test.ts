@@ -8,7 +8,9 @@ import { check } from '../../bench/lib/measure.mjs'
 import { readOptions, UsageError } from '../../bench/lib/options.mjs'
 import { planOf } from '../../bench/lib/plan.mjs'
 import { gateFailures, ratiosOf } from '../../bench/lib/ratios.mjs'
+import { chartsOf } from '../../bench/lib/report/charts.mjs'
 import { githubActionBenchmark } from '../../bench/lib/report/json.mjs'
+import { ROWS } from '../../bench/lib/rows.mjs'
 import { median, spread } from '../../bench/lib/stats.mjs'
 
 const row = { id: 'receive-64', mode: 'receive', size: 64 }
@@ -171,5 +173,49 @@ describe('a checkout where nothing is built', () => {
     expect([status, stdout]).toEqual([2, ''])
     expect(stderr).toMatch(said)
     expect(stderr).toContain('npm run bench')
+  })
+})
+
+describe('the chart of the README', () => {
+  /** Every party of a row with a figure, the last one listed the fastest. */
+  const measured = (id: string) => {
+    const row = ROWS.find((one: { id: string }) => one.id === id)
+    const results = row.parties.map((name: string, i: number) => [name, { rate: 1000 * (i + 1), spread: 0 }])
+    return { row, results: Object.fromEntries(results) }
+  }
+  const rows = ['receive-64', 'send-64', 'echo-64', 'exchange-16'].map(measured)
+  const method = { command: 'npm run bench', place: 'on one core' }
+  const charts = chartsOf({ machine: { cpu: 'a CPU', node: 'v20' }, method, ratios: [], rows })
+
+  it('leaves out no npm package that frames', () => {
+    for (const name of ['frame-stream', 'framed-stream', 'length-prefixed-stream']) {
+      expect(charts.overview).toContain(`>${name}</text>`)
+    }
+  })
+
+  it('calls node:net what it is in each row', () => {
+    const labels = (id: string) =>
+      [...charts[`row-${id}`].matchAll(/>(node:net[^<]*)<\/text>/g)].map((m) => m[1])
+    expect(labels('receive-64')).toContain('node:net, unframed')
+    expect(labels('send-64').sort()).toEqual(['node:net, a write each', 'node:net, corked writes'])
+    expect(labels('exchange-16')).toEqual(['node:net with setTimeout'])
+  })
+})
+
+describe('the rows', () => {
+  it('are there over TCP for one connection and many, and each has a baseline to compare with', () => {
+    const tcp = ROWS.filter((one: { tcp: boolean }) => one.tcp)
+    expect(tcp.map((one: { id: string }) => one.id)).toEqual(
+      expect.arrayContaining([
+        'tcp-exchange-1',
+        'tcp-exchange-256',
+        'tcp-conns-16',
+        'tcp-conns-256',
+        'tcp-echo-mixed',
+        'tcp-receive-1m',
+      ]),
+    )
+    for (const { id, parties } of tcp)
+      expect(parties, id).toEqual(expect.arrayContaining(['net', 'native', 'js']))
   })
 })

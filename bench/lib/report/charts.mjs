@@ -1,5 +1,5 @@
 // Which charts a run gives, from its rows and ratios. Names here are the file names.
-import { PARTIES } from '../parties.mjs'
+import { labelOf, PARTIES } from '../parties.mjs'
 import { sizeText } from '../rows.mjs'
 import { bytes, count } from './format.mjs'
 import { bars, colourOf, lines, multiples, ratios as ratioChart } from './svg.mjs'
@@ -14,6 +14,7 @@ const OVERVIEW_PARTIES = new Set([
   'c',
   'frame-stream',
   'framed-stream',
+  'length-prefixed-stream',
   'ws',
   'zeromq',
   'node-ipc',
@@ -24,7 +25,8 @@ function itemsOf({ row, results }, only = () => true) {
   const items = Object.entries(results)
     .filter(([name]) => only(name))
     .map(([name, result]) => {
-      const { label, kind } = PARTIES[name]
+      const { kind } = PARTIES[name]
+      const label = labelOf(row, name)
       const value = idle ? result.bytesPerConnection : result.rate
       const shown = result.error ? 'no figure' : idle ? bytes(value) : `${count(value)}/s`
       return { label, colour: colourOf(name, kind), bold: kind === 'own', value, text: shown }

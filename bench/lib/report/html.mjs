@@ -1,6 +1,6 @@
 // One page that holds everything: charts inline, tables, machine and method. It loads nothing.
 
-import { PARTIES } from '../parties.mjs'
+import { labelOf, PARTIES } from '../parties.mjs'
 import { bytes, count, cpu, digits, percent, time } from './format.mjs'
 
 const escapeText = (value) =>
@@ -52,7 +52,8 @@ function rowTable({ row, results }) {
     ? ['party', 'resident bytes a connection', 'spread', 'peak memory']
     : ['party', 'frames/s', 'payload/s', 'spread', 'server CPU/frame', 'p50', 'p99', 'p99.9', 'peak memory']
   const rows = Object.entries(results).map(([name, one]) => {
-    const { label, kind } = PARTIES[name]
+    const { kind } = PARTIES[name]
+    const label = labelOf(row, name)
     if (one.error) return { kind, cells: [label, `no figure: ${escapeText(one.error.split('\n')[0])}`] }
     const figures = idle
       ? [bytes(one.bytesPerConnection), percent(one.spread), bytes(one.peak)]

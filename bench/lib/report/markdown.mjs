@@ -1,5 +1,5 @@
 // The results as Markdown: the promises first, then a table a row.
-import { PARTIES } from '../parties.mjs'
+import { labelOf } from '../parties.mjs'
 import { sizeText } from '../rows.mjs'
 import { bytes, count, cpu, digits, percent, time } from './format.mjs'
 
@@ -33,8 +33,8 @@ function rowTable({ row, results }) {
     const rows = parties.map((name) => {
       const { error, bytesPerConnection, spread } = results[name]
       return error
-        ? [PARTIES[name].label, `no figure: ${firstLine(error)}`, '']
-        : [PARTIES[name].label, bytes(bytesPerConnection), percent(spread)]
+        ? [labelOf(row, name), `no figure: ${firstLine(error)}`, '']
+        : [labelOf(row, name), bytes(bytesPerConnection), percent(spread)]
     })
     return table(['party', 'resident bytes a connection', 'spread'], rows)
   }
@@ -51,7 +51,7 @@ function rowTable({ row, results }) {
   const sorted = [...parties].sort((a, b) => (results[b].rate ?? -1) - (results[a].rate ?? -1))
   const rows = sorted.map((name) => {
     const result = results[name]
-    const { label } = PARTIES[name]
+    const label = labelOf(row, name)
     if (result.error) return [label, `no figure: ${firstLine(result.error)}`, ...head.slice(2).map(() => '')]
     const times = latency ? [time(result.p50), time(result.p99), time(result.p999)] : []
     return [
