@@ -1,5 +1,6 @@
 // Decode and encode in memory, without sockets: a process of its own that prints a line of JSON a result. Every
-// task is run once and its counts and bytes are checked before it is timed with tinybench.
+// task is run once and its counts and bytes are checked before it is timed with tinybench. Encoding has no native party:
+// on both backends frames are written in JavaScript, to memory that the addon sends from.
 import { parseArgs } from 'node:util'
 import frameStream from 'frame-stream'
 import FramedStream from 'framed-stream'
@@ -10,6 +11,7 @@ import { Bench } from 'tinybench'
 import { Reassembly } from '../dist/esm/codec/reassembly.js'
 import { resolveFormat } from '../dist/esm/format.js'
 import { encodeFrame, FrameDecoder } from '../dist/esm/index.js'
+import { chooseTransport } from '../dist/esm/transport/choose.js'
 import { frameOf, payloadOf } from './parties/contract.mjs'
 
 const { values: flags } = parseArgs({
@@ -79,8 +81,8 @@ const DELIVERIES = {
   },
 }
 
-function byBatch(corpus, deliver) {
-  const decoder = new Reassembly(format, LIMIT)
+function byBatch(corpus, deliver, scanner) {
+  const decoder = new Reassembly(format, LIMIT, { scanner })
   return () => {
     let frames = 0
     let bytes = 0
@@ -174,12 +176,12 @@ const littleEndian = (payload) => {
 }
 const varint = (payload) => Buffer.from(itLengthPrefixed.encode.single(payload).subarray())
 
-function nativeDecodes() {
+/** What finds frames in the addon; undefined without one. */
+function nativeScanner() {
   try {
-    new FrameDecoder({ backend: 'native' })
-    return true
+    return chooseTransport('native').createScanner()
   } catch (error) {
-    if (error.code === 'ERR_FRAME_BACKEND_UNAVAILABLE') return false
+    if (error.code === 'ERR_FRAME_BACKEND_UNAVAILABLE') return undefined
     throw error
   }
 }
@@ -195,7 +197,12 @@ function decodeTasks(size, chunking) {
     add('framewire js', delivery, own, byBatch(own, deliver))
   }
   add('framewire js', 'own Buffers', corpus, byDecoder(corpus, 'js'))
-  if (nativeDecodes()) add('framewire native', 'own Buffers', corpus, byDecoder(corpus, 'native'))
+  const scanner = nativeScanner()
+  if (scanner) {
+    for (const delivery of ['offsets', 'views'])
+      add('framewire native', delivery, corpus, byBatch(corpus, DELIVERIES[delivery], scanner))
+    add('framewire native', 'own Buffers', corpus, byDecoder(corpus, 'native'))
+  }
   // One byte at a time these are quadratic; one size shows it.
   if (chunking === '1' && size !== 64) return tasks
   add('Buffer.concat loop', 'views', corpus, byConcat(corpus))
@@ -210,6 +217,42 @@ function decodeTasks(size, chunking) {
   return tasks
 }
 
+/** A Transform that encodes while it is written to; what a frame comes out in is counted whatever its pieces. */
+function throughStream(encoder, size, headerBytes) {
+  let bytes = 0
+  encoder.on('data', (piece) => {
+    bytes += piece.length
+  })
+  const payload = payloadFor(size, 'bytes')
+  return () => {
+    bytes = 0
+    encoder.write(payload)
+    return bytes - headerBytes
+  }
+}
+
+/** It encodes when its queue is written to the raw stream, which is later: a pass ends with its last frame. */
+function throughFramed(payload, frames) {
+  let bytes = 0
+  let left = 0
+  let finish
+  const raw = new Duplex({
+    write(frame, done) {
+      bytes += frame.length - 4
+      if (--left === 0) finish()
+      done(null)
+    },
+  })
+  const out = new FramedStream(raw)
+  return () =>
+    new Promise((resolve) => {
+      bytes = 0
+      left = frames
+      finish = () => resolve({ frames, bytes })
+      for (let i = 0; i < frames; i++) out.write(payload)
+    })
+}
+
 function encodeTasks(size) {
   const payload = payloadFor(size, 'bytes')
   const frames = Math.max(1, Math.floor(65_536 / size))
@@ -219,36 +262,41 @@ function encodeTasks(size) {
     for (let i = 0; i < frames; i++) bytes += encodeOne()
     return { frames, bytes }
   }
-  const task = (party, encodeOne) => ({
+  const task = (party, run, delivery = 'a Buffer each') => ({
     op: 'encode',
     size,
     chunking: 'whole',
     party,
-    delivery: 'a Buffer each',
+    delivery,
     corpus,
-    run: times(encodeOne),
+    run,
   })
-  const stream = (encoder) => {
-    let bytes = 0
-    encoder.on('data', (frame) => {
-      bytes += frame.length - 4
-    })
-    return () => {
-      bytes = 0
-      encoder.write(payload)
-      return bytes
-    }
-  }
   const prefix = varint(payload).length - size
   return [
-    task('framewire js', () => encodeFrame(payload).length - 4),
-    task('Buffer.concat loop', () => {
-      const header = Buffer.alloc(4)
-      header.writeUInt32BE(size)
-      return Buffer.concat([header, payload]).length - 4
-    }),
-    task('frame-stream', stream(frameStream.encode())),
-    task('it-length-prefixed', () => itLengthPrefixed.encode.single(payload).subarray().length - prefix),
+    task(
+      'framewire js',
+      times(() => encodeFrame(payload).length - 4),
+    ),
+    task(
+      'Buffer.concat loop',
+      times(() => {
+        const header = Buffer.alloc(4)
+        header.writeUInt32BE(size)
+        return Buffer.concat([header, payload]).length - 4
+      }),
+    ),
+    task('frame-stream', times(throughStream(frameStream.encode(), size, 4))),
+    // It copies no payload, and so writes two pieces a frame.
+    task(
+      'length-prefixed-stream',
+      times(throughStream(lengthPrefixed.encode(), size, prefix)),
+      'header and payload apart',
+    ),
+    task(
+      'it-length-prefixed',
+      times(() => itLengthPrefixed.encode.single(payload).subarray().length - prefix),
+    ),
+    task('framed-stream', throughFramed(payload, frames)),
   ]
 }
 

@@ -188,7 +188,7 @@ async function main(args) {
     `backend ${backend.backend} (${backend.reason}); generator: ${generator}; cores: ${place.place}\n`,
   )
 
-  const memoryShare = plan.memory ? (options.quick ? 12 : 110) : 0
+  const memoryShare = plan.memory ? (options.quick ? 14 : 135) : 0
   const rowsShare = plan.rows.reduce((sum, one) => sum + shareOf(one, options), 0)
   const progress = new Progress(memoryShare + rowsShare)
   const started = performance.now()
