@@ -23,6 +23,17 @@ describe('the error codes', () => {
     expect(codesIn('docs/errors.md', /^### (ERR_FRAME_\w+)$/gm)).toEqual(codes)
   })
 
+  it('have a cause and a cure there', () => {
+    const text = readFileSync(new URL('docs/errors.md', root), 'utf8')
+    for (const section of text.split(/^### (?=ERR_FRAME_)/m).slice(1)) {
+      const [code, ...lines] = section.split(/^## /m)[0].split('\n')
+      const [cause, cure, ...more] = lines.join('\n').split(/^Cure: /m)
+      expect(cause.trim().length, `${code}: its cause`).toBeGreaterThan(30)
+      expect(cure?.trim().length ?? 0, `${code}: its cure`).toBeGreaterThan(15)
+      expect(more, code).toEqual([])
+    }
+  })
+
   it('are the members of the published type ErrorCode', () => {
     const declaration = readFileSync(new URL('dist/esm/errors.d.ts', root), 'utf8')
     const union = /export type ErrorCode = ([^;]+);/.exec(declaration)?.[1] ?? ''
