@@ -186,6 +186,22 @@ export function ratiosOf(results) {
   return found
 }
 
+const OWN = ['native', 'native-frame', 'js', 'js-frame']
+
+/**
+ * The package's parties over `node:net` as it is served in that row, payload bytes a second: [{row, ratios: {party: value}}]
+ * of every row that has both.
+ */
+export function besideNet(rows) {
+  return rows.flatMap(({ row, results }) => {
+    const net = results.net
+    if (!Number.isFinite(net?.bytesPerSecond)) return []
+    const measured = OWN.filter((name) => Number.isFinite(results[name]?.bytesPerSecond))
+    const ratios = measured.map((name) => [name, quotient(results[name], net, 'bytesPerSecond')])
+    return ratios.length ? [{ row, ratios: Object.fromEntries(ratios) }] : []
+  })
+}
+
 /** Rows and parties that ratios need: what a gate run measures. */
 export function needed() {
   const wanted = new Map()
@@ -200,7 +216,10 @@ export function needed() {
   return wanted
 }
 
-/** Gates: {ratio id: {min} or {max}}. What fell short, in words; a gate whose row was not measured falls short. */
+/**
+ * Gates: {ratio id: {min} or {max}}. What fell short, in words. A gate without a figure falls short where its row was
+ * `measured`, for then a check failed; where the run left the row out it says nothing.
+ */
 export function gateFailures(gates, ratios, measured) {
   const failures = []
   for (const [id, { min, max }] of Object.entries(gates)) {

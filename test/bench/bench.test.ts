@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { check } from '../../bench/lib/measure.mjs'
 import { readOptions, UsageError } from '../../bench/lib/options.mjs'
 import { planOf } from '../../bench/lib/plan.mjs'
-import { gateFailures, ratiosOf } from '../../bench/lib/ratios.mjs'
+import { besideNet, gateFailures, ratiosOf } from '../../bench/lib/ratios.mjs'
 import { chartsOf } from '../../bench/lib/report/charts.mjs'
 import { githubActionBenchmark } from '../../bench/lib/report/json.mjs'
 import { ROWS } from '../../bench/lib/rows.mjs'
@@ -73,6 +73,17 @@ describe('ratios and gates', () => {
       },
     }
     expect(ratiosOf(drifting)[0]).toMatchObject({ id: 'receive-64-over-net', value: 2 })
+  })
+
+  it('of every row beside node:net leave out what has no figure', () => {
+    const rows = [
+      {
+        row: { id: 'a' },
+        results: { net: { bytesPerSecond: 2 }, native: { bytesPerSecond: 3 }, js: { error: 'x' } },
+      },
+      { row: { id: 'b' }, results: { net: { error: 'x' }, native: { bytesPerSecond: 3 } } },
+    ]
+    expect(besideNet(rows)).toEqual([{ row: { id: 'a' }, ratios: { native: 1.5 } }])
   })
 
   it('turn round where less is better', () => {

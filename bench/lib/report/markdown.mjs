@@ -1,5 +1,6 @@
 // The results as Markdown: the promises first, then a table a row.
 import { labelOf } from '../parties.mjs'
+import { besideNet } from '../ratios.mjs'
 import { sizeText } from '../rows.mjs'
 import { bytes, count, cpu, digits, percent, time } from './format.mjs'
 
@@ -25,6 +26,17 @@ export function ratioTable(ratios) {
     ]
   })
   return table(['promise', 'measured', 'floor', 'aim', ''], rows)
+}
+
+/** Every row beside `node:net`, over 1 is faster. */
+function besideNetTable(beside) {
+  const parties = ['native', 'native-frame', 'js', 'js-frame']
+  const heads = ['native, batches', 'native, a Buffer each', 'js, batches', 'js, a Buffer each']
+  const rows = beside.map(({ row, ratios }) => [
+    row.title,
+    ...parties.map((name) => (name in ratios ? digits(ratios[name]) : '')),
+  ])
+  return table(['row', ...heads], rows)
 }
 
 function rowTable({ row, results }) {
@@ -103,6 +115,8 @@ export function markdown({ machine, method, ratios, rows, memory }) {
     '',
   )
   if (ratios.length) parts.push('## Promises', '', ratioTable(ratios), '')
+  const beside = besideNet(rows)
+  if (beside.length) parts.push('## Beside node:net', '', besideNetTable(beside), '')
   if (rows.length) parts.push('## Over sockets', '')
   for (const one of rows) parts.push(`### ${one.row.title}`, '', rowTable(one), '')
   if (memory.length) parts.push('## In memory', '', memoryTables(memory).join('\n\n'), '')
