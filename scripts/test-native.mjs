@@ -2,9 +2,9 @@
 // the fuzz corpus. The last line says how many passed and failed.
 //
 //   native/test/*.cc             with native/core
-//   native/test/transport/*.cc   with native/core, native/transport and libuv, once they exist
+//   native/test/transport/*.cc   with native/core, native/transport and libuv
 //   native/fuzz/*.cc             each a target, replayed over native/fuzz/corpus/NAME
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build, FLAVOURS, hasHeader, root, run } from './native-build.mjs'
 
@@ -12,7 +12,6 @@ const compiler = process.env.CXX ?? 'c++'
 const native = join(root, 'native')
 
 function sources(folder) {
-  if (!existsSync(folder)) return []
   return readdirSync(folder)
     .filter((name) => name.endsWith('.cc'))
     .sort()

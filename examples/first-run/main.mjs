@@ -76,11 +76,9 @@ const native = info.backend === 'native'
 console.log(`\n${paint.bold('framewire')} on the ${paint.green(`${info.backend} backend`)}: ${info.reason}`)
 if (!native)
   console.log(paint.yellow('Everything works; `npx framewire doctor` tells what would make it native.'))
-console.log(
-  paint.dim(
-    `Node ${process.version}, ${process.platform} ${process.arch}, ${os.availableParallelism()} cores\n`,
-  ),
-)
+const cores = os.availableParallelism()
+const machine = `${process.platform} ${process.arch}, ${cores} ${cores === 1 ? 'core' : 'cores'}`
+console.log(paint.dim(`Node ${process.version}, ${machine}\n`))
 
 const entries = WORKS.flatMap(({ work, parties }) => parties.map((p) => ({ ...p, work, samples: [] })))
 const bar = progress(process.stderr, entries.length * MAX_ROUNDS, painter(process.stderr))
