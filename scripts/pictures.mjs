@@ -136,7 +136,7 @@ async function tap() {
 mkdirSync(target, { recursive: true })
 writeFileSync(join(folder, 'handler.mjs'), handler)
 try {
-  draw('first-run', 'npm start', await run(`node ${join(root, 'examples/first-run/main.mjs')} 2>/dev/null`))
+  draw('first-run', 'npm start', await run(`node ${join(root, 'examples/first-run/start.mjs')} 2>/dev/null`))
   draw('doctor', 'framewire doctor', await run(`${framewire} doctor`))
   await serve()
   await withServer(async () => {
