@@ -147,7 +147,7 @@ test('pages want a login, and what they are sent is checked', async () => {
   assert.equal((await page('/token.php')).status, 405)
   const login = await fetch(`${stage.url}/login.php`, {
     method: 'POST',
-    body: new URLSearchParams({ name: 'anna' }),
+    body: new URLSearchParams({ name: 'user-a' }),
     redirect: 'manual',
   })
   assert.equal(login.status, 303)
@@ -158,5 +158,5 @@ test('pages want a login, and what they are sent is checked', async () => {
   assert.equal((await post('/say.php', { text: '' })).status, 400)
   const { token } = await post('/token.php', {})
   assert.match(token, /^[0-9a-f]{48}$/)
-  assert.equal((await ask(stage.sockets[0], { do: 'online', user: 'anna' })).online, false)
+  assert.equal((await ask(stage.sockets[0], { do: 'online', user: 'user-a' })).online, false)
 })
