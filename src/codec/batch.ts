@@ -132,9 +132,10 @@ export class FrameBatch implements Iterable<Buffer> {
     const rows = Math.max(0, this.length - from)
     const wireStart = from === 0 ? this.wireStart : this.end(from - 1)
     const wireEnd = rows === 0 ? wireStart : this.end(this.length - 1)
-    // Memory of our own is kept as it is, unless more than a fifth of it is not this batch.
-    const isWhole =
-      this.owned && this.given <= from && 5 * (wireEnd - this.wireStart) >= 4 * this.bytes.buffer.byteLength
+    // Memory of our own is kept as it is where four fifths of it are this batch, and half of it is still wanted.
+    const memory = this.bytes.buffer.byteLength
+    const isMostly = 5 * (wireEnd - this.wireStart) >= 4 * memory && 2 * (wireEnd - wireStart) >= memory
+    const isWhole = this.owned && this.given <= from && isMostly
     const bytes = isWhole ? this.bytes : copyBytes(this.bytes, wireStart, wireEnd)
     const offset = isWhole ? 0 : wireStart
     const batch = new FrameBatch(bytes, new Uint32Array(2 * rows))
