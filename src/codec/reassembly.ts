@@ -3,8 +3,8 @@
  * and its limit, not sockets, deadlines or consumers.
  *
  * Frames that lie whole in a chunk are named by offsets into that chunk. A frame that is cut is put together in memory
- * of its own, which doubles as bytes arrive and so is never ahead of them by more than that, whatever was declared. Who reads
- * the chunks may read to that memory, or let a frame that is cut go on where it lies: then it is not moved.
+ * of its own, which doubles as bytes arrive: at most twice of them, whatever was declared, and up to 1 MiB behind another
+ * large frame. Who reads the chunks may read to that memory, or let a frame that is cut go on where it lies: then it is not moved.
  */
 import { FrameError, type FrameErrorDetails } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
