@@ -25,7 +25,10 @@ async function need(header, debianPackage) {
 }
 
 /** Calls of the sources under test that native/test/transport/failing.cc answers. */
-const WRAPPED = ['malloc', 'realloc', 'accept4', 'recv', 'send', 'sendmsg', 'socket', 'connect']
+const WRAPPED = [
+  ...['malloc', 'realloc', 'accept4', 'recv', 'send', 'sendmsg', 'shutdown'],
+  ...['socket', 'connect', 'bind', 'listen', 'uv_poll_init_socket'],
+]
 
 const core = sources(join(native, 'core'))
 // Failing calls are a matter of GNU's linker.

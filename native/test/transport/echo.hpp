@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <map>
 #include <memory>
+#include <netinet/in.h>
 #include <string>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,6 +20,10 @@
 
 extern "C" int __real_socket(int domain, int type, int protocol);
 extern "C" int __real_connect(int fd, const sockaddr *address, socklen_t length);
+extern "C" int __real_bind(int fd, const sockaddr *address, socklen_t length);
+extern "C" int __real_listen(int fd, int backlog);
+extern "C" int __real_accept4(int fd, sockaddr *address, socklen_t *length, int flags);
+extern "C" int __real_shutdown(int fd, int how);
 
 namespace framewire::test {
 
@@ -95,7 +100,20 @@ public:
 
   int listen(const std::string &path, uint32_t most = UINT32_MAX) {
     Listener *listener = Listener::create(*hub_, config, 1, most, false, true);
-    return listener == nullptr ? UV_ENOMEM : listener->listen_path(path.c_str(), path.size(), 128);
+    if (listener == nullptr) return UV_ENOMEM;
+    int status = listener->listen_path(path.c_str(), path.size(), 128);
+    if (status < 0) listener->close();
+    return status;
+  }
+
+  // As the binding does it: a connection that cannot even begin is destroyed.
+  int connect(const std::string &path) {
+    return begin(false, [&](Connection &made) { return made.connect_path(path.c_str(), path.size()); });
+  }
+  int connect(const sockaddr_in &address) {
+    return begin(true, [&](Connection &made) {
+      return made.connect_tcp(reinterpret_cast<const sockaddr *>(&address));
+    });
   }
 
   // A turn of the loop, without waiting.
@@ -121,6 +139,14 @@ public:
   size_t given = 0, refused = 0;
 
 private:
+  template <class Connect> int begin(bool is_tcp, Connect connect) {
+    Connection *made = Connection::create(*hub_, *config, is_tcp);
+    if (made == nullptr) return UV_ENOMEM;
+    int status = connect(*made);
+    if (status < 0) made->destroy();
+    return status;
+  }
+
   void give_slab() noexcept {
     hub_->flush();
     if (!hub_->use_slab(next_slab_.data())) {
@@ -166,7 +192,10 @@ private:
       return;
     }
     Connection *connection = hub_->connection(row.slot);
-    if (row.bits & state_opened) opened++;
+    if (row.bits & state_opened) {
+      opened++;
+      if (connection != nullptr) connection->resume();
+    }
     if (row.bits & state_end) {
       ended++;
       add(row.slot, 0, 0, segment_end);
@@ -206,6 +235,8 @@ public:
     std::memcpy(address.sun_path, path.c_str(), path.size());
     connected = __real_connect(fd_, reinterpret_cast<sockaddr *>(&address), sizeof address) == 0;
   }
+  // What a client of ours has connected to.
+  explicit RawPeer(int fd) : connected(fd >= 0), over(fd < 0), fd_(fd) {}
   RawPeer(const RawPeer &) = delete;
   ~RawPeer() { close(); }
 
@@ -214,7 +245,7 @@ public:
     fd_ = -1;
     over = true;
   }
-  void end() { ::shutdown(fd_, SHUT_WR); }
+  void end() { __real_shutdown(fd_, SHUT_WR); }
 
   // Returns true when something moved.
   bool step() {
@@ -252,6 +283,38 @@ inline std::vector<uint8_t> mixed_stream() {
   for (size_t size : {1, 5, 300, 0, 70'000, 2000, 3, 200'000, 40}) append_frame(size, seed++, stream);
   return stream;
 }
+
+// A plain socket that listens, on a path or on a free port of 127.0.0.1.
+class RawListener {
+public:
+  explicit RawListener(const std::string &path) {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::memcpy(name.sun_path, path.c_str(), path.size());
+    open(AF_UNIX, reinterpret_cast<sockaddr *>(&name), sizeof name);
+  }
+  RawListener() {
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    open(AF_INET, reinterpret_cast<sockaddr *>(&address), sizeof address);
+    socklen_t size = sizeof address;
+    getsockname(fd_, reinterpret_cast<sockaddr *>(&address), &size);
+  }
+  RawListener(const RawListener &) = delete;
+  ~RawListener() { ::close(fd_); }
+  // -1: nobody is there.
+  int accept() { return __real_accept4(fd_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+
+  bool listens = false;
+  sockaddr_in address{};
+
+private:
+  void open(int family, const sockaddr *name, socklen_t size) {
+    fd_ = __real_socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    listens = __real_bind(fd_, name, size) == 0 && __real_listen(fd_, 128) == 0;
+  }
+  int fd_ = -1;
+};
 
 // A folder for a socket, gone when the test is over.
 class Folder {

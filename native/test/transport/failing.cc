@@ -4,6 +4,7 @@
 #include <new>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <uv.h>
 
 namespace framewire::test {
 
@@ -67,6 +68,10 @@ ssize_t __real_send(int fd, const void *from, size_t size, int flags);
 ssize_t __real_sendmsg(int fd, const msghdr *message, int flags);
 int __real_socket(int domain, int type, int protocol);
 int __real_connect(int fd, const sockaddr *address, socklen_t length);
+int __real_bind(int fd, const sockaddr *address, socklen_t length);
+int __real_listen(int fd, int backlog);
+int __real_shutdown(int fd, int how);
+int __real_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t fd);
 
 void *__wrap_malloc(size_t size) {
   return due(every_allocation, allocation_count) ? nullptr : __real_malloc(size);
@@ -112,6 +117,30 @@ int __wrap_connect(int fd, const sockaddr *address, socklen_t length) {
   if (!due(every_call, call_count)) return __real_connect(fd, address, length);
   errno = next_error({ECONNREFUSED, EAGAIN, EINTR, ENOMEM});
   return -1;
+}
+
+int __wrap_bind(int fd, const sockaddr *address, socklen_t length) {
+  if (!due(every_call, call_count)) return __real_bind(fd, address, length);
+  errno = next_error({EADDRINUSE, EACCES, ENOMEM});
+  return -1;
+}
+
+int __wrap_listen(int fd, int backlog) {
+  if (!due(every_call, call_count)) return __real_listen(fd, backlog);
+  errno = EADDRINUSE;
+  return -1;
+}
+
+int __wrap_shutdown(int fd, int how) {
+  if (!due(every_call, call_count)) return __real_shutdown(fd, how);
+  errno = ENOTCONN;
+  return -1;
+}
+
+// Where libuv asks epoll, which may have no room for another descriptor.
+int __wrap_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t fd) {
+  return due(every_call, call_count) ? next_error({UV_ENOMEM, UV_ENOSPC})
+                                     : __real_uv_poll_init_socket(loop, poll, fd);
 }
 }
 

@@ -58,6 +58,59 @@ Result serve_under(unsigned every_call, unsigned every_allocation, int count) {
   return result;
 }
 
+// Connections of our own to a peer that sends the stream and wants it back; every other one over TCP.
+Result ask_under(unsigned every_call, unsigned every_allocation, int count) {
+  const std::vector<uint8_t> stream = mixed_stream();
+  Folder folder;
+  Result result;
+  RawListener on_path(folder.path()), on_port;
+  REQUIRE(on_path.listens);
+  REQUIRE(on_port.listens);
+  EchoHub hub;
+  REQUIRE(hub.initialised == 0);
+  Failing::arm(every_call, every_allocation);
+  for (int i = 0; i < count; i++) {
+    const bool is_tcp = i % 2 == 1;
+    const size_t closed = hub.closed;
+    const int status = is_tcp ? hub.connect(on_port.address) : hub.connect(folder.path());
+    std::unique_ptr<RawPeer> peer;
+    const uint64_t limit = uv_hrtime() + 2'000'000'000u;
+    while ((status == 0 || hub.hub().live_connections() > 0) && uv_hrtime() < limit) {
+      hub.step();
+      if (peer == nullptr) {
+        const int fd = is_tcp ? on_port.accept() : on_path.accept();
+        Spared spared;
+        if (fd >= 0) peer = std::make_unique<RawPeer>(fd);
+        if (fd >= 0) peer->to_write = stream;
+      } else if (!peer->step()) {
+        usleep(50);
+      }
+      const bool is_back = peer != nullptr && peer->received.size() >= stream.size();
+      if (is_back) peer->close();
+      if (hub.closed > closed && (peer == nullptr || peer->over)) break;
+    }
+    const std::vector<uint8_t> got = peer != nullptr ? peer->received : std::vector<uint8_t>();
+    bool is_prefix = got.size() <= stream.size() && std::equal(got.begin(), got.end(), stream.begin());
+    if (!is_prefix || uv_hrtime() >= limit)
+      result.wrong++;
+    else if (got.size() == stream.size())
+      result.whole++;
+    else
+      result.cut++;
+    // Given up before it was accepted here: not the next one's.
+    for (RawListener *listener : {&on_path, &on_port})
+      for (int fd = listener->accept(); fd >= 0; fd = listener->accept()) ::close(fd);
+  }
+  result.failures = Failing::failures();
+  Failing::disarm();
+  for (auto &[code, times] : hub.faults)
+    if (!is_documented(code) && code != FaultCode::connect_failed) result.undocumented += times;
+  CHECK(hub.hub().live_connections() == 0);
+  CHECK(hub.config->budget.held == 0);
+  result.live = hub.large.live;
+  return result;
+}
+
 void check(const Result &result, size_t count) {
   CHECK(result.wrong == 0);
   CHECK(result.undocumented == 0);
@@ -98,4 +151,20 @@ TEST_CASE("22. both at once, and others are served in between") {
     whole += result.whole;
   }
   CHECK(whole > 12);
+}
+
+TEST_CASE("22. a client's calls fail: it is told, what it echoed is a prefix, and everything is given back") {
+  { EchoHub first; }
+  const size_t before = open_descriptors();
+  size_t whole = 0;
+  for (unsigned every = 1; every <= 14; every++) {
+    CAPTURE(every);
+    check(ask_under(every, 0, 12), 12);
+    check(ask_under(0, every, 12), 12);
+    const Result both = ask_under(13 + every, 7 + every, 12);
+    check(both, 12);
+    whole += both.whole;
+  }
+  CHECK(whole > 12);
+  CHECK(open_descriptors() == before);
 }
