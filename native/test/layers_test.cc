@@ -25,7 +25,7 @@ std::vector<std::string> includes_of(const fs::path &file) {
 
 void check_layer(const char *layer, const std::vector<std::string> &forbidden) {
   const fs::path root = fs::path(FRAMEWIRE_ROOT) / "native" / layer;
-  if (!fs::exists(root)) return;
+  REQUIRE(fs::exists(root));
   for (const auto &entry : fs::recursive_directory_iterator(root))
     for (const std::string &name : includes_of(entry.path()))
       for (const std::string &word : forbidden) {
