@@ -27,7 +27,7 @@ async function need(header, debianPackage) {
 /** Calls of the sources under test that native/test/transport/failing.cc answers. */
 const WRAPPED = [
   ...['malloc', 'realloc', 'accept4', 'recv', 'send', 'sendmsg', 'shutdown'],
-  ...['socket', 'connect', 'bind', 'listen', 'uv_poll_init_socket'],
+  ...['socket', 'connect', 'bind', 'listen', 'uv_poll_init_socket', 'uv_poll_start'],
 ]
 
 const core = sources(join(native, 'core'))

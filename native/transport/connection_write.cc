@@ -107,6 +107,8 @@ void Connection::check_mark() noexcept {
 
 // The queue is empty: what waited behind it happens now.
 void Connection::after_write() noexcept {
+  // It may have been given up for something else on the way here.
+  if (!open_) return;
   if (read_deadline().list == &config_.deadlines.idle) update_read_deadline(true);
   if (closing_)
     finish_close(false);

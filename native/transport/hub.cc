@@ -319,7 +319,8 @@ void Hub::close(void (*done)(void *), void *context) noexcept {
       // The owner's memory may be gone before the handles have closed.
       slots_[i]->drop_memory();
     }
-  // The idle handle turns over until everything has reported back.
+  // The idle handle turns over until everything has reported back. One that runs would keep its callback.
+  uv_idle_stop(&idle_);
   uv_idle_start(&idle_, [](uv_idle_t *idle) { static_cast<Hub *>(idle->data)->drain(); });
   uv_ref(reinterpret_cast<uv_handle_t *>(&idle_));
 }

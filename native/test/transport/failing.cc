@@ -72,6 +72,7 @@ int __real_bind(int fd, const sockaddr *address, socklen_t length);
 int __real_listen(int fd, int backlog);
 int __real_shutdown(int fd, int how);
 int __real_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t fd);
+int __real_uv_poll_start(uv_poll_t *poll, int events, uv_poll_cb callback);
 
 void *__wrap_malloc(size_t size) {
   return due(every_allocation, allocation_count) ? nullptr : __real_malloc(size);
@@ -141,6 +142,10 @@ int __wrap_shutdown(int fd, int how) {
 int __wrap_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t fd) {
   return due(every_call, call_count) ? next_error({UV_ENOMEM, UV_ENOSPC})
                                      : __real_uv_poll_init_socket(loop, poll, fd);
+}
+
+int __wrap_uv_poll_start(uv_poll_t *poll, int events, uv_poll_cb callback) {
+  return due(every_call, call_count) ? UV_ENOMEM : __real_uv_poll_start(poll, events, callback);
 }
 }
 

@@ -168,3 +168,29 @@ TEST_CASE("22. a client's calls fail: it is told, what it echoed is a prefix, an
   CHECK(whole > 12);
   CHECK(open_descriptors() == before);
 }
+
+TEST_CASE("22. each call of listening fails in turn, and what is left behind is nothing but the path") {
+  { EchoHub first; }
+  const size_t before = open_descriptors();
+  for (bool by_call : {true, false}) {
+    // The n-th is the first to fail, up to the n that none is left for.
+    unsigned failed = 0;
+    for (bool listens = false; !listens;) {
+      Folder folder;
+      EchoHub hub;
+      REQUIRE(hub.initialised == 0);
+      const unsigned nth = failed + 1;
+      Failing::arm(by_call ? nth : 0, by_call ? 0 : nth);
+      listens = hub.listen(folder.path()) == 0;
+      const unsigned failures = Failing::failures();
+      Failing::disarm();
+      CHECK(failures == (listens ? 0 : 1));
+      if (listens) CHECK(RawPeer(folder.path()).connected);
+      failed += !listens;
+    }
+    CAPTURE(by_call);
+    // socket, bind, listen, making its handle and starting it; the listener.
+    CHECK(failed == (by_call ? 5 : 1));
+  }
+  CHECK(open_descriptors() == before);
+}
