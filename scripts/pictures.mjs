@@ -112,9 +112,9 @@ async function withServer(work) {
 }
 
 async function load() {
-  const words = 'send --path app.sock hello --repeat 200000 --concurrency 64'
+  const words = 'send --path app.sock hello --repeat 800000 --concurrency 64'
   const session = new Session(`${framewire} ${words}`)
-  await session.until(/\d+ of 200000/)
+  await session.until(/\d+ of 800000/)
   await session.until(/left[\s\S]*left[\s\S]*left[\s\S]*left/)
   draw('send-progress', `framewire ${words}`, session.text.slice(0, session.text.lastIndexOf('\r')))
   await session.ended()
