@@ -19,8 +19,7 @@ export class KeptBytes {
   /** After `sum` has changed: more at once, less in steps, nothing at once. False as {@link Channel.keep}. */
   tell(): boolean {
     const more = this.sum - this.#told
-    if (more <= 0 && this.sum > 0 && -more < STEP) return true
-    if (more === 0) return true
+    if (more === 0 || (more < 0 && this.sum > 0 && -more < STEP)) return true
     this.#told = this.sum
     return this.#channel.keep(more)
   }

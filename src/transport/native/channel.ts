@@ -222,7 +222,7 @@ export class NativeChannel extends ChannelSender implements Channel {
     } finally {
       hub.lent = undefined
       batch.expire()
-      // Whoever wanted to keep the payload was given it; otherwise the next large frame gets the memory.
+      // Whoever wanted to keep the payload was given it; otherwise the next large frame gets the memory, once nobody writes from it.
       if (batch.given === 0) hub.blocks.put(block)
     }
   }
