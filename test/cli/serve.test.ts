@@ -145,7 +145,7 @@ describe('framewire serve', () => {
     const folder = temporaryFolder()
     // As systemd does it: the descriptor is 3, and LISTEN_PID is the process that is started. This process binds and
     // leaves accepting to the other one, as the service manager does.
-    const socket = await SharedSocket.bind({ port: 0, host: '127.0.0.1' })
+    const socket = await SharedSocket.bind({ port: 0, host: '127.0.0.1' }, undefined)
     onTestFinished(() => socket.close())
     const command = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"'
     const args = [

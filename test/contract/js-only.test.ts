@@ -8,7 +8,18 @@ import { join } from 'node:path'
 import { Duplex, PassThrough } from 'node:stream'
 import { type Connection, connect, createServer, request, wrap } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { closing, frame, frames, pattern, randomizer, stage, trace, unframe } from './suite/harness.js'
+import {
+  closing,
+  frame,
+  frames,
+  pattern,
+  randomizer,
+  settled,
+  stage,
+  trace,
+  unframe,
+  until,
+} from './suite/harness.js'
 
 const fixture = (name: string) => readFileSync(new URL(`./fixtures/${name}`, import.meta.url))
 
@@ -67,7 +78,7 @@ describe('wrap', () => {
     const connection = wrap(keeper)
     for (let turn = 0; turn < 50; turn++) {
       for (let i = 0; i < 20; i++) connection.send(`${turn} ${i}`)
-      await new Promise((resolve) => setImmediate(resolve))
+      await settled()
     }
     const expected = Array.from({ length: 1000 }, (_, i) => `${Math.floor(i / 20)} ${i % 20}`)
     expect(unframe(Buffer.concat(kept)).map(String)).toEqual(expected)
@@ -256,7 +267,7 @@ describe('a TLS handshake', () => {
         return { socket, closed: new Promise((resolve) => socket.once('close', resolve)) }
       }),
     )
-    while (server.stats().connections < count) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => server.stats().connections >= count)
     const ask = () =>
       request({ backend: 'js', port, host: '127.0.0.1', tls: { rejectUnauthorized: false } }, 'x')
     return { server, strangers, ask }
@@ -269,7 +280,7 @@ describe('a TLS handshake', () => {
       const errors: unknown[] = []
       server.on('error', (error) => errors.push((error as { code?: string }).code))
       await Promise.all(strangers.map(({ closed }) => closed))
-      while (server.stats().connections > 0) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => server.stats().connections === 0)
       expect(errors).toEqual(['ERR_TLS_HANDSHAKE_TIMEOUT', 'ERR_TLS_HANDSHAKE_TIMEOUT'])
       expect(String(await ask())).toBe('x')
     },
@@ -282,7 +293,7 @@ describe('a TLS handshake', () => {
     expect(await dropped).toEqual([{ reason: 'limit', count: 1 }])
     expect(server.stats()).toMatchObject({ connections: 1, dropped: 1 })
     strangers[0].socket.destroy()
-    while (server.stats().connections > 0) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => server.stats().connections === 0)
     expect(String(await ask())).toBe('x')
   })
 
@@ -342,7 +353,7 @@ describe('js backend', () => {
       stuck.forEach(([, server], who) => {
         for (let i = 0; i < 10; i++) server.send(`${who} ${sent[who]++} ${'.'.repeat(1000)}`)
       })
-      await new Promise((resolve) => setImmediate(resolve))
+      await settled()
     }
     for (const [, server] of stuck) server.end()
     for (const [who, [peer]] of stuck.entries()) {

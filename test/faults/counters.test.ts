@@ -2,8 +2,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { closing, frame, frames, pattern, stage } from '../contract/suite/harness.js'
-import { until } from './suite/waiting.js'
+import { closing, frame, frames, pattern, stage, until } from '../contract/suite/harness.js'
 
 const isNative = process.env.FRAMEWIRE_BACKEND !== 'js'
 

@@ -1,6 +1,5 @@
 /** Delays between attempts to connect: they grow, stop growing, and are not the same for everybody. */
 import { expect, it } from 'vitest'
-// @ts-expect-error: internal, and without types of its own here.
 import { BackOff } from '../../dist/esm/client/back-off.js'
 
 const options = { initial: 50, max: 5000, jitter: 0.5 }

@@ -1,7 +1,6 @@
 /** Replies leave in the order their places were taken. */
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-// @ts-expect-error: internal, and without types of its own here.
 import { ReplyQueue } from '../../dist/esm/server/reply-queue.js'
 
 it('delivers in order, whatever order replies are ready in', () => {

@@ -51,7 +51,7 @@ describe('spare blocks', () => {
     const spares = new SpareBlocks()
     const bytes = spares.take(100_000)
     spares.put(new Block(bytes))
-    structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] })
     expect(spares.take(100_000).length).toBe(100_000)
   })
 })

@@ -62,7 +62,7 @@ export function borrowingContract(backend: Backend): void {
       const { pair } = await stage(backend)
       const [client, server] = await pair()
       client.send('early')
-      while (server.stats().framesReceived < 1) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => server.stats().framesReceived >= 1)
       expectExpired(await nextBatch(server, (batch) => batch), server)
     })
 

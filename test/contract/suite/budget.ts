@@ -1,8 +1,8 @@
 /** Whole frames that wait above the transport count against `memoryBudget`, whoever keeps them waiting, and only while they do. */
 import type { Connection } from 'framewire'
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, frame, pattern, stage, until } from './harness.js'
-import { type Bytes, deferred, emitted, service } from './service.js'
+import { type Backend, closing, deferred, frame, pattern, settled, stage, until } from './harness.js'
+import { type Bytes, emitted, service } from './service.js'
 
 type Waits = (connection: Connection<Buffer, Bytes>) => void
 
@@ -21,7 +21,7 @@ const waiting: Record<string, Waits> = {
 /** More than the kernel takes, in a while. */
 async function sendSome(connection: Connection<Buffer, Bytes>): Promise<void> {
   connection.send(PAYLOAD.subarray(0, 10_000))
-  await new Promise((resolve) => setImmediate(resolve))
+  await settled()
 }
 
 export function budgetContract(backend: Backend): void {
@@ -184,7 +184,7 @@ export function budgetContract(backend: Backend): void {
       for (let i = 0; i < count; i++) peer.socket.write(frame(PAYLOAD))
       // Long before 64 frames, or they would all be read.
       await until(() => connection.stats().framesReceived >= 2)
-      for (let i = 0; i < 50; i++) await new Promise(setImmediate)
+      for (let i = 0; i < 50; i++) await settled()
       expect(connection.stats().framesReceived).toBeLessThan(count / 2)
       expect(server.stats().heldBytes).toBeGreaterThan(PAYLOAD.length)
       let got = 0

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Client, type ClientOptions, createClient, createServer } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, unframe } from './harness.js'
-import { type Bytes, deferred, folder, puppet, rejection } from './service.js'
+import { type Backend, deferred, frame, unframe } from './harness.js'
+import { type Bytes, folder, puppet, rejection } from './service.js'
 
 export function clientClosingContract(backend: Backend): void {
   const client = (options: ClientOptions): Client<Buffer, Bytes> => {

@@ -3,8 +3,8 @@ import { setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { type Client, type ClientOptions, createClient, createServer } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { Backend } from './harness.js'
-import { type Bytes, deferred, emitted, folder, rejection } from './service.js'
+import { type Backend, deferred } from './harness.js'
+import { type Bytes, emitted, folder, rejection } from './service.js'
 
 /** Comes back at once. */
 const EAGER = { reconnect: { initial: 1, max: 1 } }

@@ -4,8 +4,8 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Client, type ClientOptions, connect, createClient, createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, uncaught, unframe } from './harness.js'
-import { type Bytes, deferred, emitted, folder, puppet, rejection, service } from './service.js'
+import { type Backend, deferred, frame, settled, uncaught, unframe, until } from './harness.js'
+import { type Bytes, emitted, folder, puppet, rejection, service } from './service.js'
 
 const LOST = { name: 'FrameError', code: 'ERR_FRAME_CONNECTION_LOST' }
 const INVALID = { name: 'TypeError', code: 'ERR_FRAME_OPTION_INVALID' }
@@ -268,7 +268,7 @@ export function clientContract(backend: Backend): void {
       let told = 0
       one.on('disconnect', () => told++)
       const pending = rejection(one.request('x'))
-      while (one.stats().connects === 0) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => one.stats().connects > 0)
       await one.close({ timeout: 20 })
       expect(await pending).toMatchObject(LOST)
       expect([told, one.stats().disconnects]).toEqual([0, 0])
@@ -328,7 +328,7 @@ export function clientContract(backend: Backend): void {
       const all = Array.from({ length: 100 }, () => one.request(payload))
       const disconnected = once(one, 'disconnect')
       const outcomes = Promise.allSettled(all)
-      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+      for (let turn = 0; turn < 20; turn++) await settled()
       sockets[0].destroy()
       await disconnected
       const flags = (await outcomes).map((outcome) => {

@@ -4,7 +4,18 @@ import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Connection, encodeFrame, type FrameFormat } from 'framewire'
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, frame, frames, pattern, randomizer, stage, trace } from './harness.js'
+import {
+  type Backend,
+  closing,
+  frame,
+  frames,
+  pattern,
+  randomizer,
+  settled,
+  stage,
+  trace,
+  until,
+} from './harness.js'
 
 type AnyConnection = Connection<Buffer, Uint8Array | string>
 
@@ -61,7 +72,7 @@ export function deliveryContract(backend: Backend): void {
       const [client, server] = await pair()
       for (const text of ['one', 'two', '', 'four']) client.send(text)
       // By then they have been read, and wait; what comes later waits in the kernel.
-      while (server.stats().framesReceived < 4) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => server.stats().framesReceived >= 4)
       client.end('five')
       expect((await consume(server)).map(String)).toEqual(['one', 'two', '', 'four', 'five'])
     })
@@ -99,7 +110,7 @@ export function deliveryContract(backend: Backend): void {
       const closed = closing(server)
       await peer.write(stream.subarray(0, split))
       // The rest comes in a chunk of its own.
-      while (server.stats().bytesReceived < split) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => server.stats().bytesReceived >= split)
       peer.socket.end(stream.subarray(split))
       await closed
       expect(events).toEqual(['frame first', 'frame ', 'frame the third', 'close'])
@@ -284,7 +295,7 @@ export function deliveryContract(backend: Backend): void {
         await peer.write(Buffer.concat(['a', 'b', 'c', 'd', 'e'].map(frame)))
         peer.socket.resume().end()
         expect(await closed).toBe(undefined)
-        await new Promise((resolve) => setImmediate(resolve))
+        await settled()
         expect([mode, ...got]).toEqual([mode, 'a', 'b'])
       }
     },

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { connect as connectRaw } from 'node:net'
 import { type Connection, createServer, type ServerOptions } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, closing, frame, RawPeer, stage, unframe } from './harness.js'
-import { type Bytes, deferred, emitted, service } from './service.js'
+import { type Backend, closing, deferred, frame, RawPeer, settled, stage, unframe } from './harness.js'
+import { type Bytes, emitted, service } from './service.js'
 
 const BIG = Buffer.alloc(1024 * 1024, 7)
 
@@ -148,7 +148,7 @@ export function endingsContract(backend: Backend): void {
       await sent.promise
       for (let i = 0; i < 3; i++) {
         await peer.write(frame('more'))
-        await new Promise((resolve) => setImmediate(resolve))
+        await settled()
       }
       peer.socket.resume()
       expect(await lengths(peer)).toEqual([BIG.length])
@@ -174,7 +174,7 @@ export function endingsContract(backend: Backend): void {
       await peer.write(frame('ask'))
       await answered.promise
       void server.close()
-      await new Promise((resolve) => setImmediate(resolve))
+      await settled()
       await peer.write(frame('ask'))
       socket.resume()
       // Whether the second is read in time is open; whole they are.

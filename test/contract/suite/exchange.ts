@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { connect as connectRaw } from 'node:net'
 import { request, type ServerOptions } from 'framewire'
 import { describe, expect, it } from 'vitest'
-import { type Backend, frame, type RawPeer, unframe } from './harness.js'
-import { type Bytes, brokenThenables, deferred, service } from './service.js'
+import { type Backend, deferred, frame, type RawPeer, unframe, until } from './harness.js'
+import { type Bytes, brokenThenables, service } from './service.js'
 
 const OK = '{"res":"ok","msg":"长度相同"}'
 const HEADER = '{"res":"fail","msg":"长度有误"}'
@@ -269,7 +269,7 @@ export function exchangeContract(backend: Backend): void {
       expect(await answer(first)).toBe('served')
       first.socket.end()
       await first.closed()
-      while (server.stats().connections > 0) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => server.stats().connections === 0)
       expect(String(await request({ backend, path }, 'third'))).toBe('served')
     })
 

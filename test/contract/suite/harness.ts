@@ -160,7 +160,7 @@ function short(payload: Uint8Array): string {
 
 /** Settles with what closed the connection. */
 export function closing(
-  connection: Connection<Buffer, Bytes>,
+  connection: Connection<Buffer, Bytes> | Connection<string>,
 ): Promise<(Error & { code?: string }) | undefined> {
   return new Promise((resolve) => connection.once('close', (error) => resolve(error)))
 }
@@ -179,9 +179,36 @@ export function frames(connection: Connection<Buffer, Bytes>, count: number): Pr
   })
 }
 
-/** Turns of the loop until it is so; the test's own time limit bounds it. */
+/** A turn of the event loop, input included. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** Below the time limit of a test, so that what was waited for is said and not only where the test begins. */
+const UNTIL_MS = 25_000
+
+/** Turns of the loop until it is so, without sleeping. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+  const end = performance.now() + UNTIL_MS
+  while (!isSo()) {
+    if (performance.now() > end) throw new Error(`Not so after ${UNTIL_MS} ms: ${isSo}`)
+    await settled()
+  }
+}
+
+/** A promise and what settles it. */
+export function deferred<T = void>(): {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T) => void
+  readonly reject: (reason: unknown) => void
+} {
+  let resolve!: (value: T) => void
+  let reject!: (reason: unknown) => void
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
 }
 
 /** What a consumer that is slower than the source gets, and the code it ends with. */
@@ -190,7 +217,7 @@ export async function collect(source: AsyncIterable<unknown>): Promise<[got: str
   try {
     for await (const payload of source) {
       got.push(String(payload))
-      await new Promise((resolve) => setImmediate(resolve))
+      await settled()
     }
   } catch (error) {
     return [got, (error as { code?: string }).code]

@@ -1,7 +1,19 @@
 /** How connections end, and what a callback may do to its own. */
 import { once } from 'node:events'
 import { expect, it } from 'vitest'
-import { type Backend, closing, frame, frames, pattern, stage, trace, uncaught, unframe } from './harness.js'
+import {
+  type Backend,
+  closing,
+  frame,
+  frames,
+  pattern,
+  settled,
+  stage,
+  trace,
+  uncaught,
+  unframe,
+  until,
+} from './harness.js'
 
 /** Three frames in one write: they arrive as one batch. */
 const three = Buffer.concat(['a', 'b', 'c'].map(frame))
@@ -171,7 +183,7 @@ export function lifecycleContract(backend: Backend): void {
     peer.socket.pause()
     server.send(Buffer.alloc(1_000_000))
     await peer.write(three)
-    while (server.stats().framesReceived < 3) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => server.stats().framesReceived >= 3)
     peer.socket.destroy()
     expect(await closed).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST', connectionId: server.id })
     expect(events).toEqual([
@@ -196,9 +208,9 @@ export function lifecycleContract(backend: Backend): void {
       })
       await peer.write(three)
       if (method === 'pause') {
-        while (got.length < 2) await new Promise((resolve) => setImmediate(resolve))
+        await until(() => got.length >= 2)
         await peer.write(frame('d'))
-        await new Promise((resolve) => setImmediate(resolve))
+        await settled()
         expect(got).toEqual(['a', 'b'])
         const all = new Promise((resolve) => server.on('frame', () => got.length === 4 && resolve(null)))
         server.resume()

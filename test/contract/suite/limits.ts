@@ -1,6 +1,6 @@
 /** Limits and deadlines: what is over them is refused with its code, and costs neither memory nor the others. */
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, frame, frames, pattern, stage, trace } from './harness.js'
+import { type Backend, closing, frame, frames, pattern, stage, trace, until } from './harness.js'
 
 const lengthOf = (value: number) => {
   const bytes = Buffer.alloc(4)
@@ -161,7 +161,7 @@ export function limitsContract(backend: Backend): void {
       const server = await accepted()
       const events = trace(server)
       await peer.write(frame('12345').subarray(0, 8))
-      while (server.stats().bytesReceived < 8) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => server.stats().bytesReceived >= 8)
       server.pause()
       await new Promise((resolve) => setTimeout(resolve, 200))
       expect(events).toEqual([])
@@ -190,7 +190,7 @@ export function limitsContract(backend: Backend): void {
       const patient = await accepted()
       patient.onBatch(() => {})
       await first.write(Buffer.concat([lengthOf(600_000), Buffer.alloc(400_000)]))
-      while (patient.stats().bytesReceived < 400_004) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => patient.stats().bytesReceived >= 400_004)
       const second = await raw()
       const offender = await accepted()
       offender.onBatch(() => {})
@@ -226,7 +226,7 @@ export function limitsContract(backend: Backend): void {
       const connection = await accepted()
       connection.onBatch(() => {})
       await peer.write(Buffer.concat([lengthOf(1024 * 1024 * 1024), Buffer.alloc(100)]))
-      while (connection.stats().bytesReceived < 104) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => connection.stats().bytesReceived >= 104)
       expect(server.stats().heldBytes).toBeLessThan(64 * 1024)
     })
   })
@@ -281,7 +281,7 @@ export function limitsContract(backend: Backend): void {
     })
     client.socket.write(frame('ping'))
     for (let i = 0; i < 20; i++) await flooder.write(chunk)
-    while (count < 2_000_000) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => count >= 2_000_000)
     expect(count).toBe(2_000_000)
     expect(served).toBeGreaterThan(10)
   })

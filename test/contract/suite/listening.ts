@@ -132,7 +132,7 @@ export function listeningContract(backend: Backend): void {
     )
 
     it('says where as node:net does when an address is taken', async () => {
-      const { port } = (await make().listen({ port: 0, host: '127.0.0.1' })) as AddressInfo
+      const { port } = await make().listen({ port: 0, host: '127.0.0.1' })
       expect(await rejection(make().listen({ port, host: '127.0.0.1' }))).toMatchObject({
         code: 'EADDRINUSE',
         address: '127.0.0.1',

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createServer, type RequestContext, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, unframe, until } from './harness.js'
-import { brokenThenables, deferred, folder, service, thenable } from './service.js'
+import { type Backend, deferred, frame, settled, unframe, until } from './harness.js'
+import { brokenThenables, folder, service, thenable } from './service.js'
 
 export function requestContract(backend: Backend): void {
   describe('requests', () => {
@@ -17,7 +17,7 @@ export function requestContract(backend: Backend): void {
             maxPendingRequests: 1,
             onRequest: async (payload, ctx) => {
               asked.push(String(payload))
-              if (later) await new Promise((resolve) => setImmediate(resolve))
+              if (later) await settled()
               if (asked.length === 2) void ctx.connection[how]()
               return payload
             },
@@ -129,7 +129,7 @@ export function requestContract(backend: Backend): void {
       let answered = 0
       while (answered < count) {
         const gate = gates[answered]
-        if (gate === undefined) await new Promise((resolve) => setImmediate(resolve))
+        if (gate === undefined) await settled()
         else gate.resolve(`reply ${answered++}`)
       }
       const replies = unframe(await peer.ended()).map(String)
@@ -153,7 +153,7 @@ export function requestContract(backend: Backend): void {
       // Until nothing moves any more: two looks with the same count, turns of the loop apart.
       for (let before = -1; handled !== before; ) {
         before = handled
-        for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
+        for (let turn = 0; turn < 50; turn++) await settled()
       }
       expect(handled).toBeLessThan(count / 10)
       peer.socket.resume()
@@ -274,7 +274,7 @@ export function requestContract(backend: Backend): void {
       await peer.write(Buffer.concat([frame('now'), frame('later')]))
       const signal = await begun.promise
       const aborted = once(signal, 'abort')
-      while (server.stats().bytesSent === 0) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => server.stats().bytesSent !== 0)
       // Going with a reply unread is a reset, which reading notices.
       peer.socket.destroy()
       await aborted

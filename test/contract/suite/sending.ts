@@ -1,7 +1,7 @@
 /** What `send` promises: order, copies, limits, backpressure, and the report of what was never written. */
 import type { Connection, FrameBatch } from 'framewire'
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, frame, frames, pattern, stage, trace, unframe } from './harness.js'
+import { type Backend, closing, frame, frames, pattern, settled, stage, trace, unframe } from './harness.js'
 
 const code = (expected: string) => expect.objectContaining({ code: expected })
 
@@ -101,7 +101,7 @@ export function sendingContract(backend: Backend): void {
     for (const filler of fillers) server.send(filler)
     server.send(taken)
     server.send('behind it')
-    await new Promise((resolve) => setImmediate(resolve))
+    await settled()
     structuredClone(taken.buffer, { transfer: [taken.buffer] })
     server.end()
     peer.socket.resume()
@@ -146,7 +146,7 @@ export function sendingContract(backend: Backend): void {
     // Whatever the kernel takes of the first turn, there is an end to what it takes.
     while (client.stats().bytesQueued < 100_000) {
       for (let i = 0; i < 20; i++, sent++) client.send(payload)
-      await new Promise((resolve) => setImmediate(resolve))
+      await settled()
     }
     events.length = 0
     const got = frames(server, sent)
@@ -183,9 +183,9 @@ export function sendingContract(backend: Backend): void {
     })
     const sent = Array.from({ length: 120 }, (_, i) => pattern((i * 7919) % 400_000, i))
     client.pause()
-    for (const payload of sent) client.send(payload)
+    const written = sent.map((payload) => client.sendAsync(payload))
     const got = frames(client, sent.length)
-    await client.written()
+    await Promise.all(written)
     client.resume()
     const echoed = await got
     for (let i = 0; i < sent.length; i++) expect(echoed[i].equals(sent[i]), `frame ${i}`).toBe(true)
@@ -302,7 +302,7 @@ export function sendingContract(backend: Backend): void {
         )
       while (server.stats().bytesQueued < 2_000_000) {
         sendOne()
-        await new Promise((resolve) => setImmediate(resolve))
+        await settled()
       }
       const closed = closing(server)
       peer.socket.destroy()
@@ -337,8 +337,7 @@ export function sendingContract(backend: Backend): void {
       )
       // A peer that reads nothing more: what has settled by now is all that will.
       const whole = () => Math.floor(server.stats().bytesWritten / (size + 4))
-      while (words.length === 0 || words.length < whole())
-        await new Promise((resolve) => setImmediate(resolve))
+      while (words.length === 0 || words.length < whole()) await settled()
       server.destroy()
       await Promise.all(outcomes)
       peer.socket.resume()

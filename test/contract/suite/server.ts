@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { type Connection, connect, createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, frames, unframe, until } from './harness.js'
-import { deferred, folder, rejection, service } from './service.js'
+import { type Backend, deferred, frame, frames, unframe, until } from './harness.js'
+import { folder, rejection, service } from './service.js'
 
 export function serverContract(backend: Backend): void {
   describe('connections', () => {
@@ -57,7 +57,7 @@ export function serverContract(backend: Backend): void {
       const { raw, server } = await service(backend, {})
       const peer = await raw()
       await peer.write(Buffer.concat([frame('one'), frame('two')]))
-      while (server.stats().framesReceived === 0) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => server.stats().framesReceived !== 0)
       const [connection] = server.connections
       expect((await frames(connection, 2)).map(String)).toEqual(['one', 'two'])
     })
@@ -81,7 +81,7 @@ export function serverContract(backend: Backend): void {
       kept[0].socket.end()
       await kept[0].ended()
       await kept[0].closed()
-      while (server.stats().connections === 2) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => server.stats().connections !== 2)
       expect(String(await request({ backend, path }, 'room again'))).toBe('room again')
     })
 

@@ -69,21 +69,6 @@ export async function puppet(path: string, onSocket: (socket: Socket, n: number)
   return { close }
 }
 
-/** A promise and what settles it. */
-export function deferred<T = void>(): {
-  readonly promise: Promise<T>
-  readonly resolve: (value: T) => void
-  readonly reject: (reason: unknown) => void
-} {
-  let resolve!: (value: T) => void
-  let reject!: (reason: unknown) => void
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  return { promise, resolve, reject }
-}
-
 /** What `promise` is rejected with. */
 export async function rejection(promise: Promise<unknown>): Promise<Error & Record<string, unknown>> {
   try {

@@ -3,7 +3,7 @@ import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { type Connection, connect, createServer } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, closing, collect, frame, stage, unframe, until } from './harness.js'
+import { type Backend, closing, collect, frame, settled, stage, unframe, until } from './harness.js'
 
 type AnyConnection = Connection<Buffer, Uint8Array | string>
 
@@ -141,7 +141,7 @@ export function streamContract(backend: Backend): void {
     const laterOnWeb = () =>
       new TransformStream<Buffer, string>({
         transform: async (payload, controller) => {
-          await new Promise((resolve) => setImmediate(resolve))
+          await settled()
           controller.enqueue(`re ${payload}`)
         },
       })
@@ -199,7 +199,7 @@ export function streamContract(backend: Backend): void {
       const duplex = connection.toDuplex().resume()
       peer.socket.end(five)
       await ended
-      for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+      for (let i = 0; i < 5; i++) await settled()
       duplex.end('last word')
       await peer.ended()
       expect(unframe(peer.received).map(String)).toEqual(['last word'])

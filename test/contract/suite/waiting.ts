@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { Connection, ServerOptions } from 'framewire'
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, collect, frame, stage, trace, until } from './harness.js'
+import { type Backend, closing, collect, frame, settled, stage, trace, until } from './harness.js'
 
 type AnyConnection = Connection<Buffer, Uint8Array | string>
 
@@ -127,7 +127,7 @@ export function waitingContract(backend: Backend): void {
     connection.send(Buffer.alloc(4_000_000))
     await closed
     connection.resume()
-    await new Promise((resolve) => setImmediate(resolve))
+    await settled()
     expect(events).toEqual([['frame a', 'error ERR_FRAME_WRITE_TIMEOUT', 'close ERR_FRAME_WRITE_TIMEOUT']])
   })
 
@@ -139,7 +139,7 @@ export function waitingContract(backend: Backend): void {
     pausing(events)(connection)
     await peer.write(Buffer.concat([three, tooLarge]))
     await until(() => connection.stats().framesReceived === 3)
-    await new Promise((resolve) => setImmediate(resolve))
+    await settled()
     expect(events).toEqual([['frame a']])
     expect(connection.writable).toBe(true)
     const closed = closing(connection)
@@ -259,7 +259,7 @@ export function waitingContract(backend: Backend): void {
       connection.resume()
       await connection.close()
       connection.destroy()
-      await new Promise((resolve) => setImmediate(resolve))
+      await settled()
       expect(events[0].filter((event) => event !== 'drain')).toEqual([
         'frame a',
         'error ERR_FRAME_CONNECTION_LOST',
@@ -307,7 +307,7 @@ export function waitingContract(backend: Backend): void {
       const [got, code] = await consume(gone.connection, 3)
       expect(got).toEqual(['a', 'b', 'c'])
       expect(code).toBe(how.startsWith('on') ? undefined : 'ERR_FRAME_CONNECTION_LOST')
-      await new Promise((resolve) => setImmediate(resolve))
+      await settled()
       expect(events).toEqual(['error ERR_FRAME_CONNECTION_LOST', 'close ERR_FRAME_CONNECTION_LOST'])
     })
 
@@ -352,7 +352,7 @@ export function waitingContract(backend: Backend): void {
       await until(() => connection.stats().framesReceived === 3)
       connection.pause()
       connection.resume()
-      await new Promise((resolve) => setImmediate(resolve))
+      await settled()
       peer.socket.end()
       expect(await collect(connection)).toEqual([['a', 'b', 'c'], undefined])
     })

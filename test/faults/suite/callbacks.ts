@@ -4,13 +4,15 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   type Backend,
   closing,
+  deferred,
   frame,
   pattern,
+  settled,
   stage,
   trace,
   uncaught,
+  until,
 } from '../../contract/suite/harness.js'
-import { deferred, settled, until } from './waiting.js'
 
 const letters = ['a', 'b', 'c', 'd', 'e']
 const five = Buffer.concat(letters.map(frame))

@@ -5,15 +5,17 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   type Backend,
   closing,
+  deferred,
   frame,
   frames,
   pattern,
   type RawPeer,
+  settled,
   stage,
   trace,
+  until,
 } from '../../contract/suite/harness.js'
 import { startProgram } from './program.js'
-import { deferred, settled, until } from './waiting.js'
 
 const KIB = 1024
 const MIB = 1024 * KIB

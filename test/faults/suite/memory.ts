@@ -1,7 +1,7 @@
 /** Whose memory it is: senders that change theirs, receivers that keep theirs, and bytes nobody wrote. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { encodeFrame, FrameDecoder } from 'framewire'
+import { encodeFrame, FrameDecoder, type FrameError } from 'framewire'
 import { describe, expect, it } from 'vitest'
 import {
   type Backend,
@@ -11,8 +11,8 @@ import {
   pattern,
   stage,
   unframe,
+  until,
 } from '../../contract/suite/harness.js'
-import { until } from './waiting.js'
 
 const code = (expected: string) => expect.objectContaining({ code: expected })
 
@@ -159,7 +159,9 @@ export function memoryFaults(backend: Backend): void {
         whole++
       })
       let outcome = ''
-      server.on('error', (error) => (outcome = error.code))
+      server.on('error', (error) => {
+        outcome = (error as FrameError).code
+      })
       peer.socket.write(wire)
       await until(() => whole === 1)
       const before = server.stats().bytesReceived

@@ -5,8 +5,7 @@ import { chmod } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, closing, frame, stage } from '../../contract/suite/harness.js'
-import { deferred, until } from './waiting.js'
+import { type Backend, closing, deferred, frame, stage, until } from '../../contract/suite/harness.js'
 
 /** A TLS 1.2 client hello's first bytes. */
 const TLS_HELLO = Buffer.from('16030100c8010000c40303', 'hex')

@@ -5,12 +5,11 @@ import { connect as connectRaw, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Connection, connect, createClient } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, randomizer } from '../../contract/suite/harness.js'
+import { type Backend, frame, randomizer, settled, until } from '../../contract/suite/harness.js'
 import { folder } from '../../contract/suite/service.js'
 import { unixPathContract } from '../../contract/suite/unix-path.js'
 import { failingCalls } from './failing-calls.js'
 import { type Program, startProgram } from './program.js'
-import { settled, until } from './waiting.js'
 
 const MIB = 1024 * 1024
 

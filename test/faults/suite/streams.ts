@@ -5,15 +5,17 @@ import { expect, it, onTestFinished } from 'vitest'
 import {
   type Backend,
   closing,
+  deferred,
   frame,
   frames,
   pattern,
   randomizer,
+  settled,
   stage,
   trace,
   unframe,
+  until,
 } from '../../contract/suite/harness.js'
-import { deferred, settled, until } from './waiting.js'
 
 const three = Buffer.concat([frame('first'), frame(''), frame('the third')])
 const threeEvents = ['frame first', 'frame ', 'frame the third', 'close']
