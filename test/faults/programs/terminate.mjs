@@ -1,9 +1,9 @@
 // Ends worker threads in the middle of their work, as often as it is told, and says what that left in the process.
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { connect, createServer } from 'framewire'
+import { backendInfo, connect, createServer } from 'framewire'
 
 async function work({ path, backend }) {
   const server = createServer({ backend }, (connection) => {
@@ -49,13 +49,27 @@ else {
     collect()
     return process.memoryUsage.rss()
   }
+  // Loaded here too: what goes with the last thread would leave nothing to count.
+  if (backend === 'native') backendInfo()
+  const live = () => {
+    if (process.env.LIVE_FILE === undefined) return undefined
+    const counts = readFileSync(process.env.LIVE_FILE)
+    return { bytes: Number(counts.readBigInt64LE(0)), blocks: Number(counts.readBigInt64LE(8)) }
+  }
   process.on('message', async ({ id }) => {
+    const alone = live()
+    let busy = alone
+    const watch = setInterval(() => {
+      const now = live()
+      if (now?.blocks > busy?.blocks) busy = now
+    }, 1)
     // The first few settle what a process keeps anyway.
     const warm = times / 5
     for (let i = 0; i < warm; i += 4) await four(path, backend, i)
     const before = rss()
     for (let i = warm; i < times; i += 4) await four(path, backend, i)
-    process.send({ id, value: { times, grown: rss() - before } })
+    clearInterval(watch)
+    process.send({ id, value: { times, grown: rss() - before, alone, busy, after: live() } })
   })
   process.on('disconnect', () => process.exit())
   process.send({ id: 0 })

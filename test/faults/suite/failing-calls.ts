@@ -1,15 +1,9 @@
 /** A server whose system calls fail: what it delivers is a prefix of what was sent, and nothing of it stays behind. */
-import { execFile } from 'node:child_process'
 import { connect as connectRaw } from 'node:net'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { type Backend, frame, pattern } from '../../contract/suite/harness.js'
-import { folder } from '../../contract/suite/service.js'
-import { programs, startProgram } from './program.js'
-
-const run = promisify(execFile)
+import { preloading } from './preload.js'
+import { startProgram } from './program.js'
 
 const stream = Buffer.concat([1, 5, 300, 70_000, 0, 20_000, 2].map((size, i) => frame(pattern(size, i))))
 
@@ -30,23 +24,12 @@ function exchange(path: string): Promise<Buffer> {
   })
 }
 
-/** Behind what is preloaded already, such as a sanitizer that wants to be the first. */
-function preloads(library: string): string {
-  return [process.env.LD_PRELOAD, library].filter(Boolean).join(' ')
-}
-
 export function failingCalls(backend: Backend): void {
   it.each([3, 10, 31])(
     'n = %i: replies are a prefix, the server lives, and has everything back',
     async (every) => {
-      const library = join(await folder(), 'failing-calls.so')
-      const source = fileURLToPath(new URL('failing-calls.c', programs))
-      await run('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl'])
-      const program = await startProgram(
-        'server.mjs',
-        { backend, options: {} },
-        { env: { ...process.env, LD_PRELOAD: preloads(library), FAIL_EVERY: String(every) } },
-      )
+      const env = await preloading('failing-calls', { FAIL_EVERY: String(every) })
+      const program = await startProgram('server.mjs', { backend, options: {} }, { env })
       const before = await program.ask<number>('descriptors')
       let whole = 0
       for (let round = 0; round < 20; round++) {

@@ -7,6 +7,7 @@ import { memoryFaults } from './memory.js'
 import { peerFaults } from './peers.js'
 import { processFaults } from './processes.js'
 import { streamFaults } from './streams.js'
+import { threadFaults } from './threads.js'
 
 export function faults(backend: Backend): void {
   describe('streams', () => streamFaults(backend))
@@ -14,5 +15,6 @@ export function faults(backend: Backend): void {
   describe('callbacks', () => callbackFaults(backend))
   describe('memory', () => memoryFaults(backend))
   describe('processes', () => processFaults(backend))
+  describe('threads', () => threadFaults(backend))
   describe('peers', () => peerFaults(backend))
 }
