@@ -172,31 +172,25 @@ function linear() {
 const TCP_CHIEF = ['net', 'native', 'js', 'c']
 const TCP_MORE = [...TCP_CHIEF, 'net-corked', 'frame-stream', 'native-frame', 'js-frame']
 
-/** What is measured over TCP too, and with whom: the others of these rows say nothing there that they do not say here. */
-const TCP = {
-  'receive-64': TCP_MORE,
+/** Every row is measured over TCP too; in these with more than the chief parties: the others say there what they say here. */
+const TCP_PARTIES = {
+  'receive-64': [...TCP_MORE, ...OTHER_PROTOCOLS],
   'receive-1k': TCP_MORE,
   'receive-16k': TCP_MORE,
   'receive-256k': TCP_MORE,
-  'receive-1m': TCP_CHIEF,
-  'send-64': TCP_MORE,
+  'send-64': [...TCP_MORE, ...OTHER_PROTOCOLS],
   'echo-1': TCP_MORE,
-  'echo-64': TCP_MORE,
-  'echo-mixed': TCP_CHIEF,
-  'exchange-1': TCP_CHIEF,
-  'exchange-16': TCP_CHIEF,
-  'exchange-256': TCP_CHIEF,
-  'conns-16': TCP_CHIEF,
-  'conns-256': TCP_CHIEF,
+  'echo-64': [...TCP_MORE, ...OTHER_PROTOCOLS],
 }
 
 function overTcp(row) {
-  const parties = row.parties.filter((name) => TCP[row.id].includes(name))
+  const wanted = TCP_PARTIES[row.id] ?? TCP_CHIEF
+  const parties = row.parties.filter((name) => wanted.includes(name))
   return { ...row, id: `tcp-${row.id}`, title: `${row.title}, TCP`, tcp: true, parties, quick: undefined }
 }
 
 export const ROWS = [
   ...UNIX.map((row) => ({ ...row, tcp: false })),
   ...linear().map((row) => ({ ...row, tcp: false })),
-  ...UNIX.filter((row) => row.id in TCP).map(overTcp),
+  ...UNIX.map(overTcp),
 ]
