@@ -32,6 +32,7 @@ enum class FaultCode : uint8_t {
   payload_detached,
   lost,           // `system` says why
   connect_failed, // `system` says why
+  write_failed,   // lost, and it was a write that found it out
 };
 
 struct Fault {

@@ -25,7 +25,7 @@ void Connection::write(const uv_buf_t *bufs, size_t count, size_t total) noexcep
   size_t sent = 0;
   if (!has_queued()) {
     int64_t n = platform::send(fd_, bufs, count);
-    if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::lost, true, static_cast<int>(n));
+    if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::write_failed, true, static_cast<int>(n));
     if (n > 0) sent = static_cast<size_t>(n);
     if (sent > 0) progress(sent);
     if (sent == total) return after_write();
@@ -52,7 +52,7 @@ void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload
     bufs[1].base = reinterpret_cast<char *>(const_cast<uint8_t *>(bytes));
     bufs[1].len = size;
     int64_t n = platform::send(fd_, bufs, 2);
-    if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::lost, true, static_cast<int>(n));
+    if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::write_failed, true, static_cast<int>(n));
     if (n > 0) sent = static_cast<size_t>(n);
     if (sent > 0) progress(sent);
     if (sent == head.len + size) return after_write();
@@ -81,7 +81,7 @@ void Connection::pump() noexcept {
     if (count == 0) return fail(FaultCode::payload_detached, true);
     int64_t n = platform::send(fd_, bufs, count);
     if (n == UV_EAGAIN) break;
-    if (n < 0) return fail(FaultCode::lost, true, static_cast<int>(n));
+    if (n < 0) return fail(FaultCode::write_failed, true, static_cast<int>(n));
     queue.consume(static_cast<size_t>(n));
     progress(static_cast<size_t>(n));
   }

@@ -11,8 +11,8 @@ namespace {
 
 // Codes that a failing system can lead to; nothing else may be told of a peer that does as it should.
 bool is_documented(FaultCode code) {
-  return code == FaultCode::lost || code == FaultCode::out_of_memory || code == FaultCode::memory_budget ||
-         code == FaultCode::truncated;
+  return code == FaultCode::lost || code == FaultCode::write_failed || code == FaultCode::out_of_memory ||
+         code == FaultCode::memory_budget || code == FaultCode::truncated;
 }
 
 struct Result {

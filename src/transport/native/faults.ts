@@ -20,8 +20,10 @@ const CODES: readonly (ErrorCode | undefined)[] = [
   'ERR_FRAME_PAYLOAD_DETACHED',
   'ERR_FRAME_CONNECTION_LOST',
   'ERR_FRAME_CONNECTION_LOST',
+  'ERR_FRAME_CONNECTION_LOST',
 ]
 const OUT_OF_MEMORY = 10
+const WRITE_FAILED = 14
 
 /** Errors of a frame that did not arrive whole; of others it means nothing how much of it was there. */
 const CUT_SHORT: ReadonlySet<ErrorCode> = new Set([
@@ -90,12 +92,6 @@ export function faultError(
     limit: code === 'ERR_FRAME_MEMORY_BUDGET' && number !== OUT_OF_MEMORY ? config.memoryBudget : limit,
     hint: name === undefined ? undefined : hintText(name, config.format, suspected),
     connectionId,
-    cause:
-      system < 0 ? systemError(binding, system, isOfWrite(binding, system) ? 'write' : 'read') : undefined,
+    cause: system < 0 ? systemError(binding, system, number === WRITE_FAILED ? 'write' : 'read') : undefined,
   })
-}
-
-/** Only a write finds a pipe broken; a reset is what either may find. */
-function isOfWrite(binding: Binding, system: number): boolean {
-  return binding.errorName(system)[0] === 'EPIPE'
 }

@@ -90,6 +90,23 @@ export function sendingContract(backend: Backend): void {
     expect(String((await got)[0])).toBe('fine')
   })
 
+  it('says that it was a write which found the peer gone', async () => {
+    const { raw, accepted } = await stage(backend)
+    const peer = await raw()
+    const server = await accepted()
+    // Nothing is read, so that reading does not find it out.
+    server.onBatch(() => {})
+    server.pause()
+    const closed = closing(server)
+    peer.socket.destroy()
+    await peer.closed()
+    server.send('for nobody')
+    expect(await closed).toMatchObject({
+      code: 'ERR_FRAME_CONNECTION_LOST',
+      cause: { code: 'EPIPE', syscall: 'write' },
+    })
+  })
+
   it('never sends memory that was taken away while it waited', async () => {
     const { raw, accepted } = await stage(backend)
     const peer = await raw()
