@@ -448,7 +448,9 @@ export abstract class Receiver<In> extends BareEmitter {
   /** `reported`: the policy has heard of it and has nothing to close. */
   #fault(error: FrameError, lost: boolean, reported = false): void {
     this.error ??= error
-    this.silence()
+    // What waits is what there is no memory for, or a peer's who does not read: whoever has it gives it back.
+    if (isOverrun(error)) this.drop()
+    else this.silence()
     const handled = reported || this.#report(error, lost)
     this.#tell(error)
     if ((this.#state & GONE) !== 0) this.#close()
@@ -471,7 +473,7 @@ export abstract class Receiver<In> extends BareEmitter {
     this.#report(error, lost)
   }
 
-  /** We close it: nothing is delivered any more, whoever has it. @internal */
+  /** Nothing is delivered any more, whoever has it: neither what is held here nor what waits with the consumer. @internal */
   protected drop(): void {
     this.silence()
     this.#ending?.onDropped()

@@ -12,6 +12,9 @@ import { WaitingFrames } from './waiting-frames.js'
 /** Frames a Duplex has ready. */
 const HIGH_WATER_MARK = 16
 
+/** Bytes of them from which on no more are made ready: nobody counts what is. */
+const READY_BYTES = 256 * 1024
+
 export interface WebStreams<In, Out> {
   /**
    * A chunk is a frame; errors with what closed the connection, behind the frames in front of that. `cancel` destroys
@@ -59,9 +62,28 @@ class Room {
   }
 }
 
-/** A Duplex that fails behind what it holds: `destroy` alone would throw frames away that came before the error. */
+/**
+ * A Duplex that bounds the bytes of what it has ready, because in object mode it counts chunks; and that fails behind what it
+ * holds: `destroy` alone would throw frames away that came before the error.
+ */
 class FrameDuplex extends Duplex {
   #failure: Error | undefined
+  /** Bytes of frames since it was empty. */
+  #bytes = 0
+  #whenEmpty: (() => void) | undefined
+
+  /** As `push`, of a frame of `size` bytes. */
+  give(payload: unknown, size: number): boolean {
+    this.#bytes = this.readableLength === 0 ? size : this.#bytes + size
+    return this.push(payload)
+  }
+
+  /** Enough is ready; `then` is called when all of it was read. */
+  isFull(then: () => void): boolean {
+    if (this.#bytes < READY_BYTES || this.readableLength === 0) return false
+    this.#whenEmpty = then
+    return true
+  }
 
   /** Destroys the stream with `error` once everything in front of it was read. */
   failAfterReading(error: Error): void {
@@ -71,10 +93,18 @@ class FrameDuplex extends Duplex {
 
   override read(size?: number): unknown {
     const chunk = super.read(size)
-    const failure = this.#failure
     // In a tick of its own: the reader has the last frame first.
-    if (failure !== undefined && this.readableLength === 0) process.nextTick(() => this.destroy(failure))
+    if (this.readableLength === 0) this.#tellEmpty()
     return chunk
+  }
+
+  #tellEmpty(): void {
+    const failure = this.#failure
+    if (failure !== undefined) process.nextTick(() => this.destroy(failure))
+    const whenEmpty = this.#whenEmpty
+    if (whenEmpty === undefined) return
+    this.#whenEmpty = undefined
+    process.nextTick(whenEmpty)
   }
 }
 
@@ -90,10 +120,11 @@ export function toDuplex(connection: AnyConnection): Duplex {
   let isWanted = false
   let isDropped = false
   let ending: Ending | undefined
-  const give = (payload: unknown) => {
+  const give = (payload: unknown, size: number) => {
     if (payload === null || payload === undefined) throw uncarried(payload)
-    isWanted = duplex.push(payload)
+    isWanted = duplex.give(payload, size)
   }
+  const hasRoom = () => isWanted && !duplex.isFull(fill)
   const tell = () => {
     if (ending === undefined || !frames.isEmpty) return
     if (ending.error !== undefined) duplex.failAfterReading(ending.error)
@@ -101,7 +132,10 @@ export function toDuplex(connection: AnyConnection): Duplex {
   }
   const fill = () => {
     try {
-      while (isWanted && !frames.isEmpty) give(frames.take())
+      while (hasRoom() && !frames.isEmpty) {
+        const size = frames.nextSize
+        give(frames.take(), size)
+      }
     } catch (error) {
       frames.clear()
       ending = { error: error as Error }
@@ -113,7 +147,9 @@ export function toDuplex(connection: AnyConnection): Duplex {
   connection.consume({
     onBatch(batch: FrameBatch) {
       let i = 0
-      for (; i < batch.length && isWanted && !isDropped; i++) give(connection.decode(batch, i))
+      for (; i < batch.length && !isDropped && hasRoom(); i++) {
+        give(connection.decode(batch, i), batch.end(i) - batch.start(i))
+      }
       if (!isDropped) frames.add(batch, i)
     },
     onEnd() {
@@ -126,8 +162,9 @@ export function toDuplex(connection: AnyConnection): Duplex {
     },
     onClose(error) {
       if (error !== undefined) ending = { error }
-      // After a clean end what waits is still to be read.
-      if (ending === undefined) duplex.destroy()
+      // After a clean end what waits is still to be read, and behind what was dropped nothing is.
+      if (isDropped && error !== undefined) duplex.destroy(error)
+      else if (ending === undefined) duplex.destroy()
       else tell()
     },
   })

@@ -34,6 +34,12 @@ export class WaitingFrames<In> {
     this.#connection.pause()
   }
 
+  /** Bytes of the oldest frame's payload; there has to be one. */
+  get nextSize(): number {
+    const batch = this.#batches.first
+    return batch.end(this.#next) - batch.start(this.#next)
+  }
+
   /**
    * What the oldest frame carries; there has to be one.
    * @throws {FrameError} `ERR_FRAME_SERIALIZATION`.

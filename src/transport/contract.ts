@@ -110,8 +110,9 @@ export interface Channel {
   /** Forwards frame `i` of a borrowed batch, as `send(batch.view(i))` would, without a view; runs are one copy. */
   sendFrom(batch: FrameBatch, i: number): boolean
   /**
-   * The owner keeps `bytes` more of what was delivered here (fewer when negative): counted against the memory budget until
-   * the channel is closed. False: it is over the limit by that, and gets the fault in a moment.
+   * The owner keeps `bytes` more of what was delivered here (fewer when negative): counted against the memory budget, also
+   * behind the channel's end, until the owner lets go of it or is collected. False: it is over the limit by that, and gets
+   * the fault in a moment; a channel that is closed gets none.
    */
   keep(bytes: number): boolean
   /** Calls `channelWritten` once `writtenBytes >= mark`. One mark at a time, a later call replaces it; 0 takes it back. */

@@ -1,8 +1,6 @@
 /** What the addon keeps alive is counted, and is nothing once everything is closed and collected. */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, it } from 'vitest'
-import { closing, frame, frames, pattern, stage, until } from '../contract/suite/harness.js'
+import { closing, collectGarbage, frame, frames, pattern, stage, until } from '../contract/suite/harness.js'
 
 const isNative = process.env.FRAMEWIRE_BACKEND !== 'js'
 
@@ -28,11 +26,6 @@ function counters(): Counters {
   const found = loaded.map(({ exports }) => exports).filter(({ counters }) => counters !== undefined)
   expect(found).toHaveLength(1)
   return found[0].counters!()
-}
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  ;(runInNewContext('gc') as () => void)()
 }
 
 if (!isNative) it('is left out by FRAMEWIRE_BACKEND=js', () => {})

@@ -7,6 +7,7 @@ import type { FrameBatch } from '../../codec/batch.js'
 import { Reassembly } from '../../codec/reassembly.js'
 import { type ErrorCode, FrameError } from '../../errors.js'
 import type { BudgetConfig, Channel, ChannelConfig, ChannelEvents, Linger } from '../contract.js'
+import type { Leftover } from '../leftovers.js'
 import type { Budget } from './budget.js'
 import { ChannelWriter } from './channel-writer.js'
 import { Deadline } from './deadlines.js'
@@ -27,6 +28,8 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   /** Bytes counted against the budget, and those of them that the owner keeps. */
   #charged = 0
   #kept = 0
+  /** What the owner keeps, once the channel is closed. */
+  #leftover: Leftover | undefined
   #paused = false
   #peerEnded = false
   /** Nothing more is delivered: a fault, `close` or `destroy`. */
@@ -190,7 +193,10 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   }
 
   keep(bytes: number): boolean {
-    if (this.#closed) return true
+    if (this.#closed) {
+      this.#leftover?.keep(bytes)
+      return true
+    }
     this.#kept += bytes
     // What was queued in this turn is counted only now, and may be what it is.
     return this.queuedBytes > this.#kept ? this.chargeQueue() : this.#chargeInput()
@@ -370,8 +376,17 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.#silence()
     if (this.#lingering !== undefined) this.hub.deadlines.clear(this.#lingering)
     this.closeWriter()
-    this.#charge()
+    this.#leave()
     this.#events?.channelClose()
+  }
+
+  /** Counts nothing any more: what the owner keeps is his, for as long as he has it. */
+  #leave(): void {
+    if (this.#kept > 0) {
+      const budget = this.#budget
+      this.#leftover = this.hub.leftovers.of(this.events, this.#kept, (more) => budget.change(more))
+    }
+    this.#charge()
   }
 }
 

@@ -1,6 +1,7 @@
 /** What all channels of one js transport share: memory, one timer, ids. Knows no sockets. */
 import { seal } from '../../codec/node/seal.js'
 import { ScanSpace } from '../../codec/reassembly.js'
+import { Leftovers } from '../leftovers.js'
 import { Budget } from './budget.js'
 import { BulkReading } from './bulk-reading.js'
 import { Deadlines } from './deadlines.js'
@@ -18,6 +19,7 @@ export class Hub {
   readonly scan = new ScanSpace(BATCH_ROWS, seal)
   readonly bulk = new BulkReading()
   readonly reads = new ReadPool()
+  readonly leftovers = new Leftovers()
   readonly #outBytes: number
   #out: OutSlab | undefined
   #lastId = 0

@@ -5,11 +5,15 @@
 import { FrameBatch } from '../../codec/batch.js'
 import { FrameError } from '../../errors.js'
 import type { Channel, ChannelEvents, Linger, PeerCredentials } from '../contract.js'
+import type { Leftover } from '../leftovers.js'
 import type { NativeAddress } from './binding.js'
 import { ChannelSender, DESTROYED, WRITABLE } from './channel-sender.js'
 import type { ChannelTraits } from './channel-traits.js'
 import { faultError } from './faults.js'
 import { Block } from './spare-blocks.js'
+
+/** Of a channel that is closed: no connection has it. */
+const NO_SLOT = 0xffffffff
 
 const STATE_END = 2
 const STATE_FAULT = 4
@@ -42,6 +46,8 @@ interface Rest {
   closing?: boolean
   /** Bytes that count against the budget because our owner keeps them. */
   kept?: number
+  /** The same, when the channel is closed. */
+  leftover?: Leftover
   mark?: number
   peer?: PeerCredentials | null
   address?: NativeAddress | null
@@ -104,7 +110,10 @@ export class NativeChannel extends ChannelSender implements Channel {
   }
 
   keep(bytes: number): boolean {
-    if (this.closed) return true
+    if (this.closed) {
+      this.rest?.leftover?.keep(bytes)
+      return true
+    }
     const { hub, configId } = this.traits
     const rest = this.more()
     rest.kept = (rest.kept ?? 0) + bytes
@@ -284,8 +293,16 @@ export class NativeChannel extends ChannelSender implements Channel {
   private settleCounts(): void {
     const { hub } = this.traits
     const rest = this.more()
-    if (rest.kept !== undefined) hub.binding.keep(this.traits.configId, this.slot, -rest.kept)
+    if (rest.kept) this.leave(rest, rest.kept)
     rest.final = { written: hub.written[this.slot], received: hub.received[this.slot] }
     rest.released?.()
+  }
+
+  /** What our owner keeps is his from now on, and counts for as long as he has it. */
+  private leave(rest: Rest, bytes: number): void {
+    const { hub, configId } = this.traits
+    const { binding } = hub
+    rest.leftover = hub.leftovers.of(this.sink, bytes, (more) => void binding.keep(configId, NO_SLOT, more))
+    binding.keep(configId, this.slot, -bytes)
   }
 }

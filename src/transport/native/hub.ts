@@ -6,6 +6,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { FrameBatch } from '../../codec/batch.js'
 import { seal } from '../../codec/node/seal.js'
 import { allocate } from '../../codec/own-buffer.js'
+import { Leftovers } from '../leftovers.js'
 import type { Binding, HubTables } from './binding.js'
 import type { NativeChannel } from './channel.js'
 import type { ChannelTraits } from './channel-traits.js'
@@ -64,6 +65,7 @@ export class NativeHub {
   lent: Block | undefined
   /** Memory for large frames. */
   readonly blocks = new SpareBlocks()
+  readonly leftovers = new Leftovers()
   /** The last segment, if it is forwarded and may grow: whose it is, where it ends in the slab, and where that is written. */
   private forwardSlot = NONE
   private forwardEnd = 0

@@ -1,7 +1,17 @@
 /** Whole frames that wait above the transport count against `memoryBudget`, whoever keeps them waiting, and only while they do. */
 import type { Connection } from 'framewire'
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, deferred, frame, pattern, settled, stage, until } from './harness.js'
+import {
+  type Backend,
+  closing,
+  collectGarbage,
+  deferred,
+  frame,
+  pattern,
+  settled,
+  stage,
+  until,
+} from './harness.js'
 import { type Bytes, emitted, service } from './service.js'
 
 type Waits = (connection: Connection<Buffer, Bytes>) => void
@@ -16,6 +26,12 @@ const waiting: Record<string, Waits> = {
   'a loop that does not go on': (connection) => void connection[Symbol.asyncIterator](),
   'a Duplex nobody reads': (connection) => void connection.toDuplex().on('error', () => {}),
   'a web stream nobody reads': (connection) => void connection.toWeb(),
+}
+
+const readers: Record<string, (connection: Connection<Buffer, Bytes>) => AsyncIterable<Buffer>> = {
+  'a loop': (connection) => connection,
+  'a Duplex': (connection) => connection.toDuplex(),
+  'a web stream': (connection) => connection.toWeb().readable,
 }
 
 /** More than the kernel takes, in a while. */
@@ -62,6 +78,78 @@ export function budgetContract(backend: Backend): void {
       connection.destroy()
     },
   )
+
+  describe('frames of a peer that has left', () => {
+    const two = Buffer.concat([frame(PAYLOAD.subarray(0, 50_000)), frame(PAYLOAD.subarray(0, 60_000))])
+
+    /** Frames wait, and both sides have ended. */
+    const leave = async (wait: (connection: Connection<Buffer, Bytes>) => void) => {
+      const { server, raw, accepted } = await stage(backend, { memoryBudget: BUDGET })
+      const [connection, peer] = await Promise.all([accepted(), raw()])
+      wait(connection)
+      await peer.write(two)
+      await until(() => connection.stats().framesReceived === 2)
+      connection.end()
+      peer.socket.end()
+      await until(() => server.stats().connections === 0)
+      return server
+    }
+
+    it.each(Object.entries(readers))('%s: count until they are read', async (_who, open) => {
+      let source!: AsyncIterator<Buffer>
+      const server = await leave((connection) => {
+        source = open(connection)[Symbol.asyncIterator]()
+      })
+      expect(server.stats().heldBytes).toBeGreaterThan(open === readers['a Duplex'] ? -1 : 50_000)
+      const sizes: number[] = []
+      for (let next = await source.next(); !next.done; next = await source.next())
+        sizes.push(next.value.length)
+      expect(sizes).toEqual([50_000, 60_000])
+      expect(server.stats().heldBytes).toBe(0)
+    })
+
+    it('count while somebody may still ask for them, and no longer', async () => {
+      const server = await leave((connection) => void connection[Symbol.asyncIterator]())
+      expect(server.stats().heldBytes).toBeGreaterThan(110_000)
+      await until(() => {
+        collectGarbage()
+        return server.stats().heldBytes === 0
+      })
+    })
+  })
+
+  it.each(Object.entries(readers))(
+    '%s gets nothing more of a connection that is over the budget',
+    async (_who, open) => {
+      const { raw, accepted } = await stage(backend, { memoryBudget: 150_000 })
+      const [connection, peer] = await Promise.all([accepted(), raw()])
+      const source = open(connection)[Symbol.asyncIterator]()
+      const closed = closing(connection)
+      // What is read first keeps nothing waiting; 50,000 bytes wait then, and 50,000 more; the next are too many.
+      await peer.write(frame('first'))
+      expect(String((await source.next()).value)).toBe('first')
+      for (let i = 0; i < 40 && !connection.closed; i++) {
+        await peer.write(frame(PAYLOAD.subarray(0, 50_000))).catch(() => {})
+        await settled()
+      }
+      expect(await closed).toMatchObject({ code: 'ERR_FRAME_MEMORY_BUDGET' })
+      await expect(source.next()).rejects.toMatchObject({ code: 'ERR_FRAME_MEMORY_BUDGET' })
+    },
+  )
+
+  it('a Duplex has no more ready than what is bounded by bytes', async () => {
+    const { server, raw, accepted } = await stage(backend)
+    const [connection, peer] = await Promise.all([accepted(), raw()])
+    const duplex = connection.toDuplex()
+    // Somebody has asked once, and does not go on.
+    duplex.once('readable', () => {})
+    const sizes = [300_000, 310_000, 320_000]
+    peer.socket.end(Buffer.concat(sizes.map((size) => frame(pattern(size)))))
+    await until(() => connection.stats().framesReceived >= 2)
+    expect(duplex.readableLength).toBe(1)
+    expect(server.stats().heldBytes).toBeGreaterThan(310_000)
+    expect((await duplex.toArray()).map((payload) => payload.length)).toEqual(sizes)
+  })
 
   it('requests that wait for their turn count until they have had it', async () => {
     const asked = deferred()

@@ -4,6 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect as connectRaw, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import {
   type Connection,
   type ConnectOptions,
@@ -209,6 +211,12 @@ export function deferred<T = void>(): {
     reject = no
   })
   return { promise, resolve, reject }
+}
+
+/** Everything that nobody can reach is gone behind it. */
+export function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  ;(runInNewContext('gc') as () => void)()
 }
 
 /** What a consumer that is slower than the source gets, and the code it ends with. */

@@ -162,10 +162,13 @@ export function waitingContract(backend: Backend): void {
     await until(() => connection.stats().framesReceived === 3)
     await Promise.allSettled([connection.sendAsync(Buffer.alloc(4_000_000))])
     await until(() => server.stats().connections === 0)
-    expect(server.stats()).toMatchObject({ faults: 1, heldBytes: 0 })
+    // The queue is gone; the frames wait on.
+    expect(server.stats().faults).toBe(1)
+    expect(server.stats().heldBytes).toBeLessThan(1000)
     const closed = closing(connection)
     connection.resume()
     await closed
+    expect(server.stats().heldBytes).toBe(0)
     expect(events[0].filter((event) => event !== 'drain')).toEqual([
       'frame a',
       'frame b',

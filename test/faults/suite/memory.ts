@@ -1,11 +1,10 @@
 /** Whose memory it is: senders that change theirs, receivers that keep theirs, and bytes nobody wrote. */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { encodeFrame, FrameDecoder, type FrameError } from 'framewire'
 import { describe, expect, it } from 'vitest'
 import {
   type Backend,
   closing,
+  collectGarbage,
   frame,
   frames,
   pattern,
@@ -24,11 +23,6 @@ const moves: [string, Move][] = [
 // Node 20 has none.
 if ('transfer' in ArrayBuffer.prototype)
   moves.push(['transfer()', (memory) => (memory as ArrayBuffer & { transfer(): ArrayBuffer }).transfer()])
-
-function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  ;(runInNewContext('gc') as () => void)()
-}
 
 function liveBytes(): number {
   const { arrayBuffers, heapUsed } = process.memoryUsage()
