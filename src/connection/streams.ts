@@ -5,7 +5,7 @@
 import { Duplex } from 'node:stream'
 import { ReadableStream, WritableStream } from 'node:stream/web'
 import type { FrameBatch } from '../codec/batch.js'
-import { FrameError } from '../errors.js'
+import { FrameError, isOverrun } from '../errors.js'
 import type { Connection } from './connection.js'
 import { WaitingFrames } from './waiting-frames.js'
 
@@ -162,8 +162,9 @@ export function toDuplex(connection: AnyConnection): Duplex {
     },
     onClose(error) {
       if (error !== undefined) ending = { error }
-      // After a clean end what waits is still to be read, and behind what was dropped nothing is.
-      if (isDropped && error !== undefined) duplex.destroy(error)
+      // What waited was dropped to free memory.
+      if (error !== undefined && isOverrun(error as FrameError)) duplex.destroy(error)
+      // After a clean end what waits is still to be read.
       else if (ending === undefined) duplex.destroy()
       else tell()
     },
