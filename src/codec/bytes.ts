@@ -7,24 +7,38 @@ export type Bytes = ArrayBufferView | ArrayBuffer | SharedArrayBuffer
 /** A payload: text is sent as UTF-8. */
 export type Payload = string | Bytes
 
+type Getters = Readonly<Record<'buffer' | 'byteOffset' | 'byteLength', () => unknown>>
+
+/** How a view's memory is asked for: its own `length` or `byteOffset` may be a property that says anything. */
+const ofTypedArray: Getters = gettersOf(Object.getPrototypeOf(Uint8Array.prototype))
+const ofDataView: Getters = gettersOf(DataView.prototype)
+
+const byteLengthOf = ofTypedArray.byteLength
+/** The element type by its internal slot; undefined for what is no typed array. */
+const kindOf = getterOf(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
+
 /**
- * `value` as a Uint8Array over the same memory.
+ * `value` as a Uint8Array over the same memory, with the `length` it really has: what is read behind the end of a payload is
+ * somebody else's.
  * @throws {TypeError} `ERR_FRAME_PAYLOAD_TYPE`, `ERR_FRAME_PAYLOAD_DETACHED`.
  */
 export function toBytes(value: unknown, what: 'payload' | 'chunk' = 'payload'): Uint8Array {
   if (value instanceof Uint8Array && ArrayBuffer.isView(value)) {
-    if (value.length === 0) checkAttached(value.buffer)
-    return value
+    const { length } = value
+    // `length` first, and the list a literal: the compiler then makes a load of what would be a call.
+    if (length > 0 && Reflect.apply(byteLengthOf, value, []) === length) return value
   }
   return toBytesSlowly(value, what)
 }
 
 function toBytesSlowly(value: unknown, what: 'payload' | 'chunk'): Uint8Array {
   if (ArrayBuffer.isView(value)) {
-    const memory = value.buffer
+    const view = Reflect.apply(kindOf, value, []) === undefined ? ofDataView : ofTypedArray
+    const memory = Reflect.apply(view.buffer, value, []) as ArrayBufferLike
     // A DataView over detached memory throws at its getters, a typed array reads 0.
     checkAttached(memory)
-    return new Uint8Array(memory, value.byteOffset, value.byteLength)
+    const byteOffset = Reflect.apply(view.byteOffset, value, []) as number
+    return new Uint8Array(memory, byteOffset, Reflect.apply(view.byteLength, value, []) as number)
   }
   if (isMemory(value)) {
     checkAttached(value)
@@ -42,10 +56,21 @@ function isMemory(value: unknown): value is ArrayBuffer | SharedArrayBuffer {
   )
 }
 
+function gettersOf(prototype: object): Getters {
+  return {
+    buffer: getterOf(prototype, 'buffer'),
+    byteOffset: getterOf(prototype, 'byteOffset'),
+    byteLength: getterOf(prototype, 'byteLength'),
+  }
+}
+
+function getterOf(prototype: object, name: string | symbol): () => unknown {
+  return Object.getOwnPropertyDescriptor(prototype, name)?.get as () => unknown
+}
+
 function hasSlot(prototype: object, value: object): boolean {
-  const getter = Object.getOwnPropertyDescriptor(prototype, 'byteLength')?.get as () => number
   try {
-    getter.call(value)
+    getterOf(prototype, 'byteLength').call(value)
     return true
   } catch {
     return false // a TypeError: not of this kind, which is the answer

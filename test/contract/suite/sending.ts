@@ -1,5 +1,5 @@
 /** What `send` promises: order, copies, limits, backpressure, and the report of what was never written. */
-import type { Connection, FrameBatch } from 'framewire'
+import { type Connection, encodeFrame, type FrameBatch } from 'framewire'
 import { describe, expect, it } from 'vitest'
 import { type Backend, closing, frame, frames, pattern, settled, stage, trace, unframe } from './harness.js'
 
@@ -24,6 +24,40 @@ export function sendingContract(backend: Backend): void {
       'c3a9'.repeat(20_000),
     ])
   })
+
+  it.each([100, 20_000, 2, 0, -3, Number.NaN, '7', undefined])(
+    'sends the bytes a payload has, whatever its own length says: %j',
+    async (length) => {
+      class Derived extends Uint8Array {
+        override get length() {
+          return length as number
+        }
+      }
+      const own = (bytes: Uint8Array) => Object.defineProperty(bytes, 'length', { value: length })
+      const memory = Uint8Array.from('secretabcdsecret', (letter) => letter.charCodeAt(0))
+      const large = Buffer.alloc(30_000, 'l')
+      const payloads = [
+        Derived.from('abcd', (letter) => letter.charCodeAt(0)),
+        own(Buffer.from('abcd')),
+        Object.defineProperties(new DataView(memory.buffer, 6, 4), {
+          byteLength: { value: length },
+          byteOffset: { value: 0 },
+        }),
+        own(new Uint16Array(memory.buffer, 6, 2) as never),
+        own(Buffer.from(large)),
+      ] as Uint8Array[]
+      const { pair } = await stage(backend)
+      const [client, server] = await pair()
+      const [other] = await pair()
+      // What lies behind a payload in memory that connections share.
+      for (let i = 0; i < 20; i++) await other.sendAsync('secret of another connection '.repeat(10))
+      const got = frames(server, payloads.length + 1)
+      for (const payload of payloads) client.send(payload)
+      client.send('next')
+      expect((await got).map(String)).toEqual(['abcd', 'abcd', 'abcd', 'abcd', String(large), 'next'])
+      for (const payload of payloads.slice(0, 4)) expect(String(encodeFrame(payload))).toBe('\0\0\0\x04abcd')
+    },
+  )
 
   it('has copied payloads of up to 16 KiB when it returns', async () => {
     const { pair } = await stage(backend)
