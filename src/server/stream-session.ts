@@ -4,6 +4,7 @@
  */
 import type { FrameBatch } from '../codec/batch.js'
 import { type Payload, toBytes } from '../codec/bytes.js'
+import { copyBytes } from '../codec/own-buffer.js'
 import { BatchQueue } from '../connection/batch-queue.js'
 import { KeptBytes } from '../connection/kept-bytes.js'
 import { type FrameError, isOverrun } from '../errors.js'
@@ -15,6 +16,9 @@ const FIRST_REQUEST_MS = 250
 
 /** What a reply that waits takes beside its bytes. */
 const REPLY_COST = 64
+
+/** A reply up to this size is the handler's again once it is given, as what `send` has taken; a larger one once it is written. */
+const COPY_BYTES = 16 * 1024
 
 /** Stands in the line of replies where the line ends. */
 class LastWord {
@@ -31,9 +35,14 @@ class WaitingReply {
   readonly size: number
 
   constructor(payload: Payload) {
-    this.payload = payload
-    this.size =
-      REPLY_COST + (typeof payload === 'string' ? Buffer.byteLength(payload) : toBytes(payload).length)
+    if (typeof payload === 'string') {
+      this.payload = payload
+      this.size = REPLY_COST + Buffer.byteLength(payload)
+    } else {
+      const bytes = toBytes(payload)
+      this.payload = bytes.length > COPY_BYTES ? bytes : copyBytes(bytes, 0, bytes.length)
+      this.size = REPLY_COST + bytes.length
+    }
   }
 }
 

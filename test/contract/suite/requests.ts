@@ -51,6 +51,38 @@ export function requestContract(backend: Backend): void {
       },
     )
 
+    it.each([
+      ['a Buffer', (memory: Uint8Array) => Buffer.from(memory.buffer, 0, 16_384)],
+      ['a Uint8Array', (memory: Uint8Array) => memory],
+      ['an ArrayBuffer', (memory: Uint8Array) => memory.buffer],
+      ['a DataView', (memory: Uint8Array) => new DataView(memory.buffer)],
+    ])(
+      'have the replies their handlers gave, in %s that is used again behind a slow one',
+      async (_what, asReply) => {
+        const slow = deferred()
+        const scratch = new Uint8Array(16_384)
+        const { raw } = await service(backend, {
+          onRequest: (payload) => {
+            const n = Number(payload)
+            if (n === 0) return slow.promise.then(() => 'slow')
+            const answer = () => {
+              scratch.fill(n)
+              if (n === 4) setImmediate(slow.resolve)
+              return asReply(scratch) as Uint8Array
+            }
+            return n % 2 === 0 ? settled().then(answer) : answer()
+          },
+        })
+        const peer = await raw()
+        for (const n of [0, 1, 2, 3, 4]) await peer.write(frame(String(n)))
+        await until(() => unframe(peer.received).length === 5)
+        const [first, ...others] = unframe(peer.received)
+        expect(String(first)).toBe('slow')
+        for (const [i, reply] of others.entries())
+          expect(reply.equals(Buffer.alloc(16_384, i + 1)), `reply ${i + 1}`).toBe(true)
+      },
+    )
+
     it('are answered in the order they came, whenever their handlers finish', async () => {
       const gates = Array.from({ length: 6 }, () => deferred<string | undefined>())
       const { raw } = await service(backend, {
