@@ -100,8 +100,9 @@ export interface Channel {
 
   /**
    * Frames and queues `payload` (strings as UTF-8), to be written at the end of this turn. Bytes of up to 16 KiB
-   * are copied before it returns; larger ones may be borrowed until they are written. Returns false when the
-   * queue is at or over the high-water mark (the frame is queued nevertheless; `channelDrain` follows).
+   * are copied before it returns; larger ones may be borrowed until they are written, but for memory that somebody reads
+   * to again before. Returns false when the queue is at or over the high-water mark (the frame is queued nevertheless;
+   * `channelDrain` follows).
    * @throws {TypeError} `ERR_FRAME_PAYLOAD_TYPE`, {FrameError} `ERR_FRAME_TOO_LARGE`; nothing was queued then.
    */
   send(payload: Payload): boolean

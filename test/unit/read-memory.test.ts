@@ -55,7 +55,7 @@ describe('memory that a busy socket reads to', () => {
   it('is a run for frames of middle size that are kept, and their payloads are pieces of it', () => {
     const { got, memory, pool, readAll } = memoryOf()
     readAll(wireOf(Array(200).fill(16 * KIB)))
-    expect(pool.isBorrowed(memory.next.buffer)).toBe(false)
+    expect(pool.lends(memory.next.buffer)).toBe(false)
     expect(got.at(-1)?.buffer.byteLength).toBe(256 * KIB)
     for (const [i, payload] of got.entries()) expect(payload.equals(payloadOf(i, 16 * KIB))).toBe(true)
   })

@@ -16,6 +16,7 @@ import {
 import { FrameError } from '../../errors.js'
 import { type CompiledFormat, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
 import type { ChannelConfig, ChannelEvents } from '../contract.js'
+import { isLent } from '../lenders.js'
 import { Deadline } from './deadlines.js'
 import type { Hub } from './hub.js'
 import { OutQueue, type StreamKind } from './out-queue.js'
@@ -111,8 +112,8 @@ export abstract class ChannelWriter implements SlabUser {
 
   #sendLarge(bytes: Uint8Array, size: number): boolean {
     const { format, maxFrameLength } = this.config
-    // Copied: what lies where the next read goes, memory that can change its size, a payload that holds a part of its header.
-    const isBorrowed = this.hub.reads.isBorrowed(bytes.buffer)
+    // Copied: what somebody's next read goes to, memory that can change its size, a payload that holds a part of its header.
+    const isBorrowed = isLent(bytes.buffer)
     if (isBorrowed || !isStable(bytes.buffer) || holdsHeader(format)) {
       return this.#queueFrame(encode(format, maxFrameLength, bytes))
     }

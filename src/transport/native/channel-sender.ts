@@ -7,6 +7,7 @@ import { checkBatch, type FrameBatch } from '../../codec/batch.js'
 import { type Payload, toBytes } from '../../codec/bytes.js'
 import { frameSize, textFrameRoom, tooLarge, writeFrame, writeTextFrame } from '../../codec/encoder.js'
 import { headerSize, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
+import { isLent } from '../lenders.js'
 import { type ChannelTraits, sameWire } from './channel-traits.js'
 import type { Writer } from './spare-blocks.js'
 
@@ -112,7 +113,8 @@ export abstract class ChannelSender implements Writer {
     hub.flush()
     const at = hub.outBytes - prefix
     writeHeader(config.format, bytes.length, hub.out, at)
-    hub.binding.sendLarge(this.slot, at, at + prefix, bytes, hub.isBorrowed(bytes.buffer))
+    const isBorrowed = hub.isBorrowed(bytes.buffer) || isLent(bytes.buffer, hub)
+    hub.binding.sendLarge(this.slot, at, at + prefix, bytes, isBorrowed)
     // The next large frame may not be read to what is being written.
     if (bytes.buffer === hub.lent?.bytes.buffer)
       hub.lent.writtenBy(this, this.acceptedBytes + prefix + bytes.length)
@@ -133,7 +135,7 @@ export abstract class ChannelSender implements Writer {
     const { hub } = traits
     const from = hub.forwardableFrom as ChannelTraits
     const isForwardable = batch === hub.forwardable && (from === traits || sameWire(from, traits))
-    if (!isForwardable || i >>> 0 !== i || i >= batch.length) return this.send(checkBatch(batch).view(i))
+    if (!isForwardable || i >>> 0 !== i || i >= batch.length) return this.sendOther(batch, i)
     const { table } = batch
     const row = batch.base + 2 * i
     const end = table[row + 1]
@@ -143,6 +145,14 @@ export abstract class ChannelSender implements Writer {
     const size = traits.prefix + length
     hub.forward(slot, end - size, end)
     return this.accepted(size)
+  }
+
+  /** What is not forwarded as it lies. Queued without a copy is memory of this hub, which waits for it, and what is given away. */
+  private sendOther(batch: FrameBatch, i: number): boolean {
+    checkBatch(batch)
+    const isLarge = batch.end(i) - batch.start(i) > LARGE
+    const isKept = isLarge && !this.traits.hub.owns(batch.bytes.buffer)
+    return this.send(isKept ? batch.copy(i) : batch.view(i))
   }
 
   private accepted(size: number): boolean {

@@ -225,11 +225,11 @@ export class NativeChannel extends ChannelSender implements Channel {
     const { hub } = this.traits
     const block = new Block(bytes)
     this.framesReceived += 1
-    hub.lent = block
+    hub.lend(block, batch)
     try {
       this.sink.channelBatch(batch)
     } finally {
-      hub.lent = undefined
+      hub.takeBack()
       batch.expire()
       // Whoever wanted to keep the payload was given it; otherwise the next large frame gets the memory, once nobody writes from it.
       if (batch.given === 0) hub.blocks.put(block)

@@ -7,6 +7,7 @@ import { FrameBatch } from '../../codec/batch.js'
 import { seal } from '../../codec/node/seal.js'
 import { allocate } from '../../codec/own-buffer.js'
 import { Leftovers } from '../leftovers.js'
+import { addLender, type Lender } from '../lenders.js'
 import type { Binding, HubTables } from './binding.js'
 import type { NativeChannel } from './channel.js'
 import type { ChannelTraits } from './channel-traits.js'
@@ -45,7 +46,7 @@ const NOBODY = new AsyncResource('FramewireHub', { requireManualDestroy: true })
 /** Nobody has it, so no batch is ever the same. */
 const NO_BATCH = new FrameBatch(allocate(0), new Uint32Array(0))
 
-export class NativeHub {
+export class NativeHub implements Lender {
   readonly out: Buffer
   readonly outBytes = OUT_BYTES
   readonly written: Float64Array
@@ -63,6 +64,7 @@ export class NativeHub {
   private readonly channels: (NativeChannel | undefined)[] = []
   /** A large frame's own memory while it is being delivered. */
   lent: Block | undefined
+  private lentBatch: FrameBatch = NO_BATCH
   /** Memory for large frames. */
   readonly blocks = new SpareBlocks()
   readonly leftovers = new Leftovers()
@@ -96,6 +98,7 @@ export class NativeHub {
     this.marks = this.tables.marks
     // The addon goes on using this memory wherever it belongs by then.
     for (const table of Object.values(this.tables)) seal(table.buffer)
+    addLender(this)
     // It serves everybody, so nobody's context goes with it.
     NOBODY.runInAsyncScope(() =>
       binding.open(
@@ -254,6 +257,27 @@ export class NativeHub {
   isBorrowed(memory: ArrayBufferLike): boolean {
     const { slab, delivering } = this
     return memory === slab.bytes.buffer && !slab.isGiven && !isGivenOf(delivering)
+  }
+
+  /** It is read to again by this hub, which knows when. */
+  owns(memory: ArrayBufferLike): boolean {
+    return memory === this.slab.bytes.buffer || memory === this.lent?.bytes.buffer
+  }
+
+  /** For the other hubs: of large frames, too, they cannot tell until when they would read them. */
+  lends(memory: ArrayBufferLike): boolean {
+    return this.isBorrowed(memory) || (memory === this.lent?.bytes.buffer && !isGivenOf(this.lentBatch))
+  }
+
+  /** `batch` is the frame in `block`. */
+  lend(block: Block, batch: FrameBatch): void {
+    this.lent = block
+    this.lentBatch = batch
+  }
+
+  takeBack(): void {
+    this.lent = undefined
+    this.lentBatch = NO_BATCH
   }
 
   private deliver(channel: NativeChannel, first: number, count: number): void {

@@ -2,10 +2,11 @@
  * Borrowed batches and payloads of one's own: until when a batch can be used, and that nothing of another connection is
  * reached through either.
  */
+import { createRequire } from 'node:module'
 import { MessageChannel } from 'node:worker_threads'
-import type { Connection, FrameBatch } from 'framewire'
+import { backendInfo, type Connection, connect, type FrameBatch } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frames, pattern, stage, uncaught, until } from './harness.js'
+import { type Backend, frame, frames, pattern, stage, uncaught, until } from './harness.js'
 
 const withCode = (code: string) => expect.objectContaining({ code })
 const expired = withCode('ERR_FRAME_BATCH_EXPIRED')
@@ -131,6 +132,51 @@ export function borrowingContract(backend: Backend): void {
         await nextBatch(server, refused)
         refused()
         expect(server.stats().framesSent).toBe(0)
+      },
+    )
+  })
+
+  describe('frames of a batch, handed to a connection that knows nothing of their memory', () => {
+    const other = backend === 'js' ? 'native' : 'js'
+    const copy = createRequire(import.meta.url)('framewire') as typeof import('framewire')
+    const isThere = backendInfo().backend === 'native'
+    const ways = {
+      sendFrom: (to: Connection, batch: FrameBatch, i: number) => to.sendFrom(batch, i),
+      'send of a view': (to: Connection, batch: FrameBatch, i: number) => to.send(batch.view(i)),
+    }
+    const takers = {
+      'of the other backend': { connect, backend: other },
+      'of another copy of the package': { connect: copy.connect, backend },
+      'of the other backend in another copy': { connect: copy.connect, backend: other },
+    } as const
+    const cases = Object.keys(takers).flatMap((taker) =>
+      Object.keys(ways).flatMap((way) =>
+        [17_000, 60_000, 200_000].map((size) => [taker, way, size] as const),
+      ),
+    ) as [keyof typeof takers, keyof typeof ways, number][]
+    it.skipIf(!isThere).each(cases)(
+      'arrive as they were: %s, %s, %i bytes each',
+      async (taker, way, size) => {
+        const { raw, accepted } = await stage(backend)
+        const sink = await stage(backend)
+        const { connect: open, backend: target } = takers[taker]
+        const out = await open({ path: sink.path, backend: target, highWaterMark: 64 * 1024 * 1024 })
+        onTestFinished(() => void out.destroy())
+        const late = await sink.accepted()
+        late.pause()
+        const sent = Array.from({ length: Math.ceil(8_000_000 / size) }, (_, i) => pattern(size, i + 1))
+        const peer = await raw()
+        const server = await accepted()
+        let count = 0
+        server.onBatch((batch) => {
+          for (let i = 0; i < batch.length; i++, count++) ways[way](out, batch, i)
+        })
+        for (const payload of sent) await peer.write(frame(payload))
+        await until(() => count === sent.length)
+        const got = frames(late, sent.length)
+        late.resume()
+        for (const [i, payload] of (await got).entries())
+          expect(payload.equals(sent[i]), `frame ${i}`).toBe(true)
       },
     )
   })
