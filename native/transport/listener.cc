@@ -24,21 +24,33 @@ Listener *Listener::create(Hub &hub, ChannelConfig *config, uint32_t number, uin
 
 int Listener::listen_path(const char *path, size_t length, int backlog) noexcept {
   int status = platform::listen_path(path, length, backlog, fd_);
-  return status < 0 ? status : watch(false);
+  if (status == 0) status = make_handles(false);
+  return status < 0 ? status : watch();
 }
 
 int Listener::listen_tcp(const sockaddr *address, int backlog) noexcept {
   int status = platform::listen_tcp(address, backlog, fd_);
-  return status < 0 ? status : watch(true);
+  if (status == 0) status = make_handles(true);
+  return status < 0 ? status : watch();
 }
 
+// Listens last: somebody in this loop may be serving the descriptor, which only libuv knows (UV_EEXIST).
 int Listener::listen_descriptor(int descriptor, bool shared, int backlog) noexcept {
-  bool is_tcp = false;
-  int status = platform::listen_descriptor(descriptor, shared, backlog, fd_, is_tcp);
-  return status < 0 ? status : watch(is_tcp);
+  platform::Inherited inherited;
+  int status = platform::inherit(descriptor, shared, inherited);
+  if (status < 0) return status;
+  fd_ = inherited.socket;
+  status = make_handles(inherited.is_tcp);
+  if (status == 0) status = platform::listen_inherited(inherited, backlog);
+  if (status == 0) status = watch();
+  if (status == 0) return 0;
+  platform::give_back(inherited);
+  // The caller's, who may try again; only a duplicate is ours to close.
+  if (!shared) fd_ = static_cast<uv_os_sock_t>(-1);
+  return status;
 }
 
-int Listener::watch(bool is_tcp) noexcept {
+int Listener::make_handles(bool is_tcp) noexcept {
   is_tcp_ = is_tcp;
   int status = uv_timer_init(hub_.loop(), &retry_);
   if (status < 0) return status;
@@ -48,6 +60,10 @@ int Listener::watch(bool is_tcp) noexcept {
   if (status < 0) return status;
   poll_.data = this;
   started_ = true;
+  return 0;
+}
+
+int Listener::watch() noexcept {
   spare_ = platform::open_spare();
   return uv_poll_start(&poll_, UV_READABLE, on_readable);
 }

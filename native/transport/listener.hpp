@@ -14,7 +14,8 @@ public:
   static Listener *create(Hub &hub, ChannelConfig *config, uint32_t number, uint32_t max_connections,
                           bool hold, bool announce) noexcept;
 
-  // 0 or a libuv error code; then `close` is still to be called.
+  // 0 or a libuv error code; then `close` is still to be called. A descriptor is the listener's from success
+  // on.
   int listen_path(const char *path, size_t length, int backlog) noexcept;
   int listen_tcp(const sockaddr *address, int backlog) noexcept;
   int listen_descriptor(int descriptor, bool shared, int backlog) noexcept;
@@ -45,7 +46,8 @@ private:
   }
   static void on_readable(uv_poll_t *poll, int status, int events);
   static void on_closed(uv_handle_t *handle);
-  int watch(bool is_tcp) noexcept;
+  int make_handles(bool is_tcp) noexcept;
+  int watch() noexcept;
   void accept_one(uv_os_sock_t fd) noexcept;
   bool turn_away_one() noexcept;
   void failed(int status) noexcept;

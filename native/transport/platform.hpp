@@ -28,9 +28,19 @@ int set_tcp_options(uv_os_sock_t socket, bool no_delay, bool keep_alive) noexcep
 // Bound, listening, non-blocking sockets. `path` may begin with NUL (Linux's abstract names).
 int listen_path(const char *path, size_t length, int backlog, uv_os_sock_t &out) noexcept;
 int listen_tcp(const sockaddr *address, int backlog, uv_os_sock_t &out) noexcept;
-// Adopts a socket that somebody else bound; listens on it (again). `shared`: it stays theirs, and `out` is
-// another descriptor of it.
-int listen_descriptor(int descriptor, bool shared, int backlog, uv_os_sock_t &out, bool &is_tcp) noexcept;
+// A socket that somebody else bound, and what `listen_inherited` and libuv change about it.
+struct Inherited {
+  uv_os_sock_t socket = static_cast<uv_os_sock_t>(-1);
+  bool is_tcp = false;
+  int status_flags = 0, descriptor_flags = 0;
+};
+// Looks at it and changes nothing. `shared`: it stays theirs, and `out.socket` is another descriptor of it,
+// ours.
+int inherit(int descriptor, bool shared, Inherited &out) noexcept;
+// Listens on it (again).
+int listen_inherited(const Inherited &inherited, int backlog) noexcept;
+// Leaves it open, with the flags it came with.
+void give_back(const Inherited &inherited) noexcept;
 // Another descriptor of the same socket.
 int duplicate(int descriptor) noexcept;
 // 0: connected, or on its way; the socket is writable when it is known, and `take_error` says how it went.

@@ -187,7 +187,7 @@ int duplicate(int descriptor) noexcept {
   return fd < 0 ? last_error() : fd;
 }
 
-int listen_descriptor(int descriptor, bool shared, int backlog, uv_os_sock_t &out, bool &is_tcp) noexcept {
+int inherit(int descriptor, bool shared, Inherited &out) noexcept {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   int type = 0;
@@ -195,13 +195,24 @@ int listen_descriptor(int descriptor, bool shared, int backlog, uv_os_sock_t &ou
   if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0) return last_error();
   if (type != SOCK_STREAM) return UV_EINVAL;
   if (getsockname(descriptor, reinterpret_cast<sockaddr *>(&address), &size) < 0) return last_error();
-  is_tcp = address.ss_family != AF_UNIX;
-  if (int status = prepare(descriptor); status < 0) return status;
-  if (::listen(descriptor, backlog) < 0) return last_error();
+  out.is_tcp = address.ss_family != AF_UNIX;
+  out.status_flags = fcntl(descriptor, F_GETFL);
+  if (out.status_flags < 0) return last_error();
   const int fd = shared ? duplicate(descriptor) : descriptor;
   if (fd < 0) return fd;
-  out = fd;
+  out.descriptor_flags = fcntl(fd, F_GETFD);
+  out.socket = fd;
   return 0;
+}
+
+int listen_inherited(const Inherited &inherited, int backlog) noexcept {
+  if (int status = prepare(inherited.socket); status < 0) return status;
+  return ::listen(inherited.socket, backlog) < 0 ? last_error() : 0;
+}
+
+void give_back(const Inherited &inherited) noexcept {
+  fcntl(inherited.socket, F_SETFL, inherited.status_flags);
+  fcntl(inherited.socket, F_SETFD, inherited.descriptor_flags);
 }
 
 int connect_tcp(const sockaddr *address, uv_os_sock_t &out) noexcept {

@@ -115,9 +115,15 @@ int duplicate(int) noexcept {
   return UV_ENOTSUP;
 }
 
-int listen_descriptor(int, bool, int, uv_os_sock_t &, bool &) noexcept {
+int inherit(int, bool, Inherited &) noexcept {
   return UV_ENOTSUP;
 }
+
+int listen_inherited(const Inherited &, int) noexcept {
+  return UV_ENOTSUP;
+}
+
+void give_back(const Inherited &) noexcept {}
 
 int connect_tcp(const sockaddr *address, uv_os_sock_t &out) noexcept {
   SOCKET socket;

@@ -63,7 +63,11 @@ interface ListenCommon {
   readonly signal?: AbortSignal
 }
 
-/** Where to listen: a unix socket, a TCP port (0: any that is free), or a descriptor that was inherited. */
+/**
+ * Where to listen: a unix socket, a TCP port (0: any that is free), or a descriptor that was inherited. The server closes
+ * it (worker threads: a duplicate of it); one that it cannot listen on stays open, except that the js backend closes a
+ * stream socket which is connected, or a unix socket which is not bound.
+ */
 export type ListenOptions = ListenCommon &
   (
     | (SocketPathOptions & { readonly path: string; readonly port?: undefined; readonly fd?: undefined })

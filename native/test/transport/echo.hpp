@@ -99,11 +99,13 @@ public:
   }
 
   int listen(const std::string &path, uint32_t most = UINT32_MAX) {
-    Listener *listener = Listener::create(*hub_, config, 1, most, false, true);
-    if (listener == nullptr) return UV_ENOMEM;
-    int status = listener->listen_path(path.c_str(), path.size(), 128);
-    if (status < 0) listener->close();
-    return status;
+    return listen_with(config, most,
+                       [&](Listener &made) { return made.listen_path(path.c_str(), path.size(), 128); });
+  }
+  // A configuration knows one listener: a second one takes its own, and frees it.
+  int listen(int descriptor, bool shared, ChannelConfig *with = nullptr) {
+    return listen_with(with == nullptr ? config : with, UINT32_MAX,
+                       [&](Listener &made) { return made.listen_descriptor(descriptor, shared, 128); });
   }
 
   // As the binding does it: a connection that cannot even begin is destroyed.
@@ -139,6 +141,15 @@ public:
   size_t given = 0, refused = 0;
 
 private:
+  // As the binding does it.
+  template <class Listen> int listen_with(ChannelConfig *with, uint32_t most, Listen listen) {
+    Listener *made = Listener::create(*hub_, with, 1, most, false, true);
+    if (made == nullptr) return UV_ENOMEM;
+    int status = listen(*made);
+    if (status < 0) made->close();
+    return status;
+  }
+
   template <class Connect> int begin(bool is_tcp, Connect connect) {
     Connection *made = Connection::create(*hub_, *config, is_tcp);
     if (made == nullptr) return UV_ENOMEM;

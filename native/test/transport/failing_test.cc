@@ -194,3 +194,41 @@ TEST_CASE("22. each call of listening fails in turn, and what is left behind is 
   }
   CHECK(open_descriptors() == before);
 }
+
+TEST_CASE(
+    "22. each call of listening on a descriptor fails in turn, and it stays open, with the flags it had") {
+  { EchoHub first; }
+  const size_t before = open_descriptors();
+  for (bool shared : {false, true}) {
+    CAPTURE(shared);
+    Folder folder;
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::memcpy(name.sun_path, folder.path().c_str(), folder.path().size());
+    // As it comes from another process: it blocks, and is there behind an exec.
+    const int fd = __real_socket(AF_UNIX, SOCK_STREAM, 0);
+    REQUIRE(__real_bind(fd, reinterpret_cast<sockaddr *>(&name), sizeof name) == 0);
+    const int status_flags = fcntl(fd, F_GETFL), descriptor_flags = fcntl(fd, F_GETFD);
+    unsigned failed = 0;
+    for (bool listens = false; !listens;) {
+      EchoHub hub;
+      REQUIRE(hub.initialised == 0);
+      Failing::arm(failed + 1, 0);
+      listens = hub.listen(fd, shared) == 0;
+      Failing::disarm();
+      hub.step();
+      if (listens) {
+        CHECK(RawPeer(folder.path()).connected);
+      } else {
+        CHECK(fcntl(fd, F_GETFL) == status_flags);
+        CHECK(fcntl(fd, F_GETFD) == descriptor_flags);
+        failed++;
+      }
+    }
+    // Making the handle, listen, starting the handle.
+    CHECK(failed == 3);
+    CHECK((fcntl(fd, F_GETFD) >= 0) == shared);
+    if (shared) ::close(fd);
+  }
+  CHECK(open_descriptors() == before);
+}

@@ -96,6 +96,19 @@ TEST_CASE("connections over the limit are turned away and counted") {
   CHECK(hub.hub().live_connections() == 3);
 }
 
+TEST_CASE("a descriptor that is listened on already stays with whoever listens on it") {
+  Folder folder;
+  uv_os_sock_t fd;
+  REQUIRE(platform::listen_path(folder.path().c_str(), folder.path().size(), 128, fd) == 0);
+  EchoHub hub;
+  REQUIRE(hub.listen(fd, false) == 0);
+  CHECK(hub.listen(fd, false, new ChannelConfig) == UV_EEXIST);
+  hub.step();
+  REQUIRE(fcntl(fd, F_GETFD) >= 0);
+  auto peers = connect_peers(folder, 1);
+  check_echo(hub, peers, mixed_stream());
+}
+
 TEST_CASE("slots run out: further connections are turned away, and slots are used again") {
   Folder folder;
   EchoHub hub;

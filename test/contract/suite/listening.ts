@@ -76,6 +76,36 @@ export function listeningContract(backend: Backend): void {
     })
 
     it.runIf(process.platform !== 'win32')(
+      'leaves a descriptor to the server that listens on it already',
+      async () => {
+        const owner = createNetServer().listen(0, '127.0.0.1')
+        await once(owner, 'listening')
+        const { port } = owner.address() as AddressInfo
+        const { fd } = (owner as unknown as { _handle: { fd: number } })._handle
+        const script = `import { fstatSync } from 'node:fs'
+        import { createServer } from 'framewire'
+        const make = (name) => createServer({ backend: '${backend}', onRequest: () => name })
+        const first = make('first')
+        await first.listen({ fd: 3 })
+        const { ino } = fstatSync(3)
+        const second = make('second')
+        const codes = []
+        for (let i = 0; i < 2; i++) codes.push(await second.listen({ fd: 3 }).catch((error) => error.code))
+        await second.close()
+        console.log(JSON.stringify([...codes, fstatSync(3).ino === ino]))`
+        const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+          stdio: ['ignore', 'pipe', 'inherit', fd],
+        })
+        onTestFinished(() => void child.kill())
+        const told = once(child.stdout as Readable, 'data')
+        const [line] = await Promise.race([told, once(child, 'exit')])
+        expect(JSON.parse(String(line))).toEqual(['EEXIST', 'EEXIST', true])
+        await new Promise((resolve) => owner.close(resolve))
+        expect(String(await request({ backend, port, host: '127.0.0.1' }, '?'))).toBe('first')
+      },
+    )
+
+    it.runIf(process.platform !== 'win32')(
       'refuses a TCP descriptor where it would have to know who connects',
       async () => {
         const owner = createNetServer().listen(0, '127.0.0.1')
