@@ -11,7 +11,7 @@ import {
   resolveMaxFrameLength,
 } from './format.js'
 
-/** Framing, limits and deadlines. Times are milliseconds, 0 = off, all absolute: bytes that drip in do not extend them. */
+/** Framing, limits and deadlines. Times are whole milliseconds, 0 = off, all absolute: bytes that drip in do not extend them. */
 export interface ChannelOptions {
   /** How frames lie on the wire: a format or the name of a preset. Default `'uint32be'`. */
   readonly format?: FrameFormat | FormatPreset
@@ -125,13 +125,13 @@ export function optionsObject<T extends object>(
   return value
 }
 
-/** Milliseconds, 0 = off. */
+/** Whole milliseconds, as `AbortSignal.timeout` takes them: the addon counts in them, and less than one is not off. 0 = off. */
 export function msOption(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback
-  if (typeof value !== 'number' || !(value >= 0 && value <= MAX_MS)) {
-    throw optionError(name, `a number of milliseconds from 0 (off) to ${MAX_MS}`, value)
+  if (!Number.isInteger(value) || value < 0 || value > MAX_MS) {
+    throw optionError(name, `a whole number of milliseconds from 0 (off) to ${MAX_MS}`, value)
   }
-  return value
+  return value + 0
 }
 
 /** A size that is at least 1; Infinity is no limit. */

@@ -63,12 +63,13 @@ const SPANS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1000, m: 60_0
 /** What a timer takes. */
 export const MAX_MS = 2 ** 31 - 1
 
-/** Milliseconds. */
+/** Whole milliseconds. What is more than nothing is at least one of them: 0 is off. */
 export function parseTime(flag: string, text: Text): number | undefined {
   if (text === undefined) return undefined
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|)$/.exec(text)
   if (match === null) throw new UsageError(`--${flag} is a time such as 500, 500ms, 2s or 1m, not '${text}'`)
-  const ms = Number(match[1]) * SPANS[match[2]]
+  const exact = Number(match[1]) * SPANS[match[2]]
+  const ms = exact > 0 ? Math.max(1, Math.round(exact)) : 0
   if (ms > MAX_MS) throw new UsageError(`--${flag} is at most ${MAX_MS} ms, almost 25 days, not '${text}'`)
   return ms
 }

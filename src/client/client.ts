@@ -128,7 +128,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
   }
 
   /**
-   * Takes no further request, waits for replies, and closes; what is not answered after `timeout` ms (default 5,000)
+   * Takes no further request, waits for replies, and closes; what is not answered after `timeout` whole ms (default 5,000)
    * is rejected with `ERR_FRAME_CONNECTION_LOST`, and what waits for a connection at once with `ERR_FRAME_CLOSED`.
    */
   async close(options: { readonly timeout?: number } = {}): Promise<void> {

@@ -8,7 +8,7 @@ interface ConnectCommon extends ChannelOptions {
   readonly backend?: BackendName
   /** What payloads are to the application. Default 'buffer'. */
   readonly serialization?: Serialization
-  /** From the call until the connection is made, ms, 0 = off. Default 10,000. */
+  /** From the call until the connection is made, whole ms, 0 = off. Default 10,000. */
   readonly connectTimeout?: number
   /** Options of `tls.connect`; js backend. */
   readonly tls?: object
@@ -28,7 +28,7 @@ export type ConnectOptions = ConnectCommon &
   }
 
 export interface RequestOptions {
-  /** Until the reply is there, connecting included, ms, 0 = off. Default: the client's `requestTimeout`. */
+  /** Until the reply is there, connecting included, whole ms, 0 = off. Default: the client's `requestTimeout`. */
   readonly timeout?: number
   /** Ends the waiting, with its reason. A request that was sent is not taken back; its reply is dropped. */
   readonly signal?: AbortSignal
@@ -39,9 +39,9 @@ export interface RequestOptions {
  * at `initial` after a connection on which a frame came, or that held for `max`.
  */
 export interface ReconnectOptions {
-  /** ms. Default 50. */
+  /** Whole ms. Default 50. */
   readonly initial?: number
-  /** ms. Default 5,000. */
+  /** Whole ms. Default 5,000. */
   readonly max?: number
   /** Share of a delay that is random, 0 to 1. Default 0.5. */
   readonly jitter?: number
@@ -55,7 +55,7 @@ export type ClientOptions = ConnectOptions & {
   /** Connections that are kept open. Default 1. */
   readonly connections?: number
   /**
-   * Default of a request's `timeout`, ms, 0 = off. Default 30,000. A connection whose oldest reply is overdue for this long, or for as
+   * Default of a request's `timeout`, whole ms, 0 = off. Default 30,000. A connection whose oldest reply is overdue for this long, or for as
    * long as any request on it waits where that is longer, is given up and made anew.
    */
   readonly requestTimeout?: number

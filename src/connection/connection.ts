@@ -168,7 +168,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
 
   /**
    * Closes gracefully: nothing more is delivered, the queue is written, and the peer gets to read it.
-   * Settles when the connection is closed, by force after `timeout` ms (default 5,000; 0: at once; at most 2^31 - 1).
+   * Settles when the connection is closed, by force after `timeout` whole ms (default 5,000; 0: at once; at most 2^31 - 1).
    * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`.
    */
   close(options?: { readonly timeout?: number }): Promise<void> {

@@ -153,7 +153,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
 
   /**
    * Stops accepting and lets what is in flight finish: requests that were read get their replies, other connections
-   * are ended from our side; whatever is still open after `timeout` ms (default 5,000) is closed at once. Settles when
+   * are ended from our side; whatever is still open after `timeout` whole ms (default 5,000) is closed at once. Settles when
    * the server and all its connections are closed. The socket file is removed if it still is this server's. A further call
    * waits for the first one, whose timeout stays.
    */

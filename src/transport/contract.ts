@@ -17,7 +17,7 @@ export interface PeerCredentials {
 }
 
 /**
- * Limits and deadlines of a channel. Times are milliseconds, 0 = off, all absolute: bytes that drip in do not
+ * Limits and deadlines of a channel. Times are whole milliseconds, 0 = off, all absolute: bytes that drip in do not
  * extend them. Values are validated before they get here.
  */
 export interface ChannelConfig {

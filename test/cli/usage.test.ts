@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { createServer } from 'framewire'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { parseTime } from '../../dist/esm/cli/flags.js'
 import { framewire, MAIN, Process, run, temporaryFolder } from './harness.js'
 
 const COMMANDS = ['serve', 'send', 'tap', 'doctor', 'build-native']
@@ -106,4 +107,9 @@ describe('on a terminal', () => {
     expect(stdout).toMatch(/\d+ of 30, \d+\/s, \d+ s left/)
     expect(stdout).toContain('30 replies')
   })
+})
+
+test('times are whole milliseconds, and only 0 is off', () => {
+  const texts = ['0', '0.2ms', '0.29s', '1.005s', '1.5m', '500']
+  expect(texts.map((text) => parseTime('timeout', text))).toEqual([0, 1, 290, 1005, 90_000, 500])
 })

@@ -53,6 +53,8 @@ export function clientContract(backend: Backend): void {
       [{ port: 70_000 }],
       [{ port: 1, host: 1 }],
       [{ path: 's', connectTimeout: -1 }],
+      [{ path: 's', connectTimeout: 0.5 }],
+      [{ path: 's', idleTimeout: 0.5 }],
       [{ path: 's', backend: 'any' }],
       [null],
     ])('refuses %j', async (options) => {
@@ -63,6 +65,9 @@ export function clientContract(backend: Backend): void {
     it.each([
       [{ connections: 0 }],
       [{ requestTimeout: 'soon' }],
+      [{ requestTimeout: 0.5 }],
+      [{ reconnect: { initial: 0.5 } }],
+      [{ reconnect: { max: 1.5 } }],
       [{ reconnect: 5 }],
       [{ reconnect: { jitter: 2 } }],
       [{ maxQueued: -1 }],
@@ -282,7 +287,7 @@ export function clientContract(backend: Backend): void {
     it('rejects, and never throws, for a time that is none', async () => {
       const { path } = await service(backend, { onRequest: (payload) => payload })
       const one = client(path)
-      for (const timeout of [-1, Number.NaN, '5']) {
+      for (const timeout of [-1, 0.5, Number.NaN, '5']) {
         const options = { timeout } as never
         expect(await rejection(one.request('x', options))).toMatchObject(INVALID)
         expect(await rejection(one.close(options))).toMatchObject(INVALID)

@@ -255,7 +255,7 @@ export function listeningContract(backend: Backend): void {
 
     it('rejects, and never throws, for a time to close that is none', async () => {
       const server = make()
-      for (const timeout of [-1, Number.NaN, '5']) {
+      for (const timeout of [-1, 0.5, Number.NaN, '5']) {
         expect(await rejection(server.close({ timeout } as never))).toMatchObject(INVALID)
       }
     })
@@ -327,6 +327,11 @@ export function listeningContract(backend: Backend): void {
       [{ allowPeer: true }],
       [{ maxPendingRequests: 0 }],
       [{ maxConnections: -1 }],
+      [{ firstByteTimeout: 1.5 }],
+      [{ headerTimeout: 0.1 }],
+      [{ bodyTimeout: Number.POSITIVE_INFINITY }],
+      [{ idleTimeout: 0.5 }],
+      [{ writeTimeout: 1e-300 }],
       [{ tls: true }],
       [{ serialization: 'xml' }],
       [null],
