@@ -121,22 +121,24 @@ export class FrameError extends Error {
   declare readonly hint?: string
 
   constructor(code: ErrorCode, details: FrameErrorDetails = {}) {
-    const { message, cause, ...fields } = details
-    super(describe(code, details), cause === undefined ? undefined : { cause })
+    // Only what was said: whatever somebody has put on Object.prototype is not about this error.
+    const own: FrameErrorDetails = Object.assign(Object.create(null), details)
+    const { message: _, cause, ...fields } = own
+    super(describe(code, own), cause === undefined ? undefined : { cause })
     this.code = code
     for (const [name, value] of Object.entries(fields)) {
-      if (value !== undefined)
-        Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
+      if (value !== undefined) define(this, name, value, true)
     }
   }
 }
 
 // On the prototype, so that it is no own property printed with every error.
-Object.defineProperty(FrameError.prototype, 'name', {
-  value: 'FrameError',
-  writable: true,
-  configurable: true,
-})
+define(FrameError.prototype, 'name', 'FrameError', false)
+
+function define(on: object, name: string, value: unknown, enumerable: boolean): void {
+  const descriptor = { value, writable: true, enumerable, configurable: true }
+  Object.defineProperty(on, name, Object.setPrototypeOf(descriptor, null))
+}
 
 function describe(code: ErrorCode, details: FrameErrorDetails): string {
   let text = details.message ?? ERRORS[code].message

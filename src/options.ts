@@ -115,12 +115,23 @@ export function resolveChannelOptions(
   }
 }
 
+/** No options. Without a prototype, as {@link bare}. */
+export const NO_OPTIONS: Readonly<Record<string, never>> = Object.freeze(Object.create(null))
+
+/**
+ * A record of ours that is read like a caller's options: it has what is in it, and not what somebody put on
+ * Object.prototype. What a caller's own object inherits is the caller's affair, as it is in Node.
+ */
+export function bare<T extends object>(record: T): T {
+  return Object.setPrototypeOf(record, null)
+}
+
 /** An options argument: an object, or nothing. */
 export function optionsObject<T extends object>(
   value: T | undefined,
   name = 'options',
-): T | Record<string, never> {
-  if (value === undefined) return {}
+): T | Readonly<Record<string, never>> {
+  if (value === undefined) return NO_OPTIONS
   if (typeof value !== 'object' || value === null) throw optionError(name, 'an object', value)
   return value
 }

@@ -7,7 +7,7 @@ import { EventEmitter } from 'node:events'
 import type { Payload } from '../codec/bytes.js'
 import { guard } from '../connection/guard.js'
 import { FrameError, optionError } from '../errors.js'
-import { countOption, msOption, optionsObject, signalOption } from '../options.js'
+import { countOption, msOption, NO_OPTIONS, optionsObject, signalOption } from '../options.js'
 import type { Channel } from '../transport/contract.js'
 import type { BackOffOptions } from './back-off.js'
 import { type Dial, resolveDial } from './dial.js'
@@ -131,7 +131,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
    * Takes no further request, waits for replies, and closes; what is not answered after `timeout` whole ms (default 5,000)
    * is rejected with `ERR_FRAME_CONNECTION_LOST`, and what waits for a connection at once with `ERR_FRAME_CLOSED`.
    */
-  async close(options: { readonly timeout?: number } = {}): Promise<void> {
+  async close(options?: { readonly timeout?: number }): Promise<void> {
     const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
     this.#closing ??= this.#close(timeout)
     return this.#closing
@@ -321,7 +321,7 @@ function resolveReconnect(option: ClientOptions['reconnect']): BackOffOptions | 
   if (option !== undefined && option !== true && (typeof option !== 'object' || option === null)) {
     throw optionError('reconnect', 'a boolean or an object', option)
   }
-  const { initial, max, jitter = 0.5 } = typeof option === 'object' ? option : {}
+  const { initial, max, jitter = 0.5 } = typeof option === 'object' ? option : NO_OPTIONS
   if (typeof jitter !== 'number' || !(jitter >= 0 && jitter <= 1)) {
     throw optionError('reconnect.jitter', 'a number from 0 to 1', jitter)
   }

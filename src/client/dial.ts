@@ -46,7 +46,7 @@ export function resolveDial(given: ConnectOptions): Dial {
     serialization: resolveSerialization(options.serialization),
     connectTimeout: msOption('connectTimeout', options.connectTimeout, 10_000),
     signal: signalOption(options.signal),
-    transport: chooseTransport(backend, { tls: tls !== undefined }),
+    transport: chooseTransport(backend, { tls: tls !== undefined, peer: false }),
   }
 }
 

@@ -39,7 +39,11 @@ export function connect<In = unknown, Out = unknown>(options: ConnectOptions): P
 export async function connect(options: ConnectOptions): Promise<Connection<never, never>> {
   const to = resolveDial(options)
   return dial(to, to.signal, (channel) => {
-    const connection = new Connection<never, never>(channel, { serialization: to.serialization })
+    const connection = new Connection<never, never>(channel, {
+      serialization: to.serialization,
+      policy: undefined,
+      chokes: false,
+    })
     publish('framewire:connection', () => ({ connection }))
     return connection
   })

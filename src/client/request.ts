@@ -97,7 +97,7 @@ class OneExchange implements ChannelEvents {
     } catch (error) {
       this.#reject(error)
     }
-    this.#channel.close({ ms: 0 })
+    this.#channel.close({ ms: 0, always: false })
   }
 
   /** The peer has closed without a reply. */

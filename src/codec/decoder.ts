@@ -78,6 +78,7 @@ export class FrameDecoder {
       space: new ScanSpace(BATCH_ROWS, seal),
       discard: onOversize === 'discard',
       scanner: backend === 'native' ? scanner : undefined,
+      ownsChunks: false,
     })
   }
 

@@ -181,7 +181,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
         clearTimeout(timer)
         resolve()
       })
-      this.channel.close({ ms: timeout })
+      this.channel.close({ ms: timeout, always: false })
     })
   }
 
@@ -204,7 +204,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
   /** Closes behind what is queued, without waiting for it. @internal */
   closeQueued(): void {
     this.drop()
-    this.channel.close({ ms: 0 })
+    this.channel.close({ ms: 0, always: false })
   }
 
   /** Settles when the kernel has everything that was sent so far. @internal */

@@ -46,10 +46,10 @@ const CHOKE_BYTES = 64 * 1024 * 1024
 const COPY_RUN = 128
 
 /** What most connections never need, so that it takes one field of them. */
-interface Rest {
-  error?: Error | undefined
-  held?: Held | undefined
-  sends?: PendingSends
+class Rest {
+  error: Error | undefined = undefined
+  held: Held | undefined = undefined
+  sends: PendingSends | undefined = undefined
 }
 
 type BatchCallback = (batch: FrameBatch) => void
@@ -106,7 +106,7 @@ export abstract class Receiver<In> extends BareEmitter {
   }
 
   #more(): Rest {
-    this.#rest ??= {}
+    this.#rest ??= new Rest()
     return this.#rest
   }
 
@@ -275,7 +275,7 @@ export abstract class Receiver<In> extends BareEmitter {
     if (held?.fault !== undefined) this.#reportHeld(held, held.fault, false)
     const error = this.error ?? held?.fault
     this.settleSends(error)
-    guard(() => this.init.policy?.onClosed?.(this.whole(), error))
+    guard(() => this.init.policy?.onClosed(this.whole(), error))
     this.#deliverHeld()
     if (this.#held === undefined) this.#close()
   }
@@ -438,7 +438,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   #end(): void {
     this.#state |= ENDED
-    if (this.init.policy?.onEnd?.(this.whole())) {
+    if (this.init.policy?.onEnd(this.whole())) {
       // The policy goes on from here.
     } else if (this.#ending !== undefined) this.#ending.onEnd()
     else this.endUnattended()
@@ -454,7 +454,8 @@ export abstract class Receiver<In> extends BareEmitter {
     const handled = reported || this.#report(error, lost)
     this.#tell(error)
     if ((this.#state & GONE) !== 0) this.#close()
-    else if (!handled) this.channel.close({ ms: this.channel.framesSent > 0 ? ERROR_LINGER_MS : 0 })
+    else if (!handled)
+      this.channel.close({ ms: this.channel.framesSent > 0 ? ERROR_LINGER_MS : 0, always: false })
   }
 
   /** Returns whether somebody else closes the channel. */
@@ -462,7 +463,7 @@ export abstract class Receiver<In> extends BareEmitter {
     publish('framewire:error', () => ({ connection: this, error }))
     let handled = lost
     guard(() => {
-      handled = this.init.policy?.onFault?.(this.whole(), error, lost) === true || lost
+      handled = this.init.policy?.onFault(this.whole(), error, lost) === true || lost
     })
     return handled
   }
@@ -495,7 +496,7 @@ export abstract class Receiver<In> extends BareEmitter {
     this.#state |= CLOSED
     if (this.#held === undefined) this.#state |= DEAF
     const { error } = this
-    guard(() => this.init.policy?.onOver?.(this.whole()))
+    guard(() => this.init.policy?.onOver(this.whole()))
     guard(() => this.#ending?.onClose(error))
     if (error !== undefined) this.#tell(error)
     guard(() => (error === undefined ? this.emit('close') : this.emit('close', error)))

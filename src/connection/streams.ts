@@ -110,7 +110,7 @@ class FrameDuplex extends Duplex {
 
 /** How a connection ended, for a reader who is told behind the last frame. */
 interface Ending {
-  readonly error?: Error | undefined
+  readonly error: Error | undefined
 }
 
 /** @internal */
@@ -153,7 +153,7 @@ export function toDuplex(connection: AnyConnection): Duplex {
       if (!isDropped) frames.add(batch, i)
     },
     onEnd() {
-      ending ??= {}
+      ending ??= { error: undefined }
       tell()
     },
     onDropped() {
@@ -246,7 +246,7 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
       if (!isDropped) frames.add(batch, i)
     },
     onEnd() {
-      ending ??= {}
+      ending ??= { error: undefined }
       if (isWanted) tell()
     },
     onDropped() {

@@ -48,21 +48,21 @@ export interface ConnectionPolicy {
    * Nothing more will be delivered, but for frames that a paused consumer is still to get. `lost`: the connection is
    * gone, `onClosed` follows by itself. Otherwise sending still works; true says that the policy closes the connection.
    */
-  onFault?(connection: Connection<unknown, unknown>, error: FrameError, lost: boolean): boolean
+  onFault(connection: Connection<unknown, unknown>, error: FrameError, lost: boolean): boolean
   /** The peer ended its side and every frame was delivered. true: the policy ends or closes; false: the default. */
-  onEnd?(connection: Connection<unknown, unknown>): boolean
+  onEnd(connection: Connection<unknown, unknown>): boolean
   /** The descriptor is closed. Called at once, even when delivered frames still wait for a paused consumer. */
-  onClosed?(connection: Connection<unknown, unknown>, error: Error | undefined): void
+  onClosed(connection: Connection<unknown, unknown>, error: Error | undefined): void
   /** 'close' is about to be emitted. */
-  onOver?(connection: Connection<unknown, unknown>): void
+  onOver(connection: Connection<unknown, unknown>): void
 }
 
 /** What connections of one server or client share. @internal */
 export interface ConnectionInit {
   readonly serialization: CompiledSerialization
-  readonly policy?: ConnectionPolicy
+  readonly policy: ConnectionPolicy | undefined
   /** A peer that does not read is not read from. On one end only, or two that both wait for each other would never end. */
-  readonly chokes?: boolean
+  readonly chokes: boolean
 }
 
 /** One consumer of frames inside the package: all modes but 'frame' and `onBatch`. @internal */

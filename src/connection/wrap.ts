@@ -51,5 +51,9 @@ export function wrap(stream: Duplex, options?: WrapOptions): Connection<never, n
   const given = optionsObject(options)
   const config = resolveChannelOptions(given, CLIENT_DEFAULTS)
   const serialization = resolveSerialization(given.serialization)
-  return new Connection(createJsTransport(undefined, OUT_BYTES).wrap(stream, config), { serialization })
+  return new Connection(createJsTransport(undefined, OUT_BYTES).wrap(stream, config), {
+    serialization,
+    policy: undefined,
+    chokes: false,
+  })
 }

@@ -1,6 +1,6 @@
 /** Where to listen, validated. Knows the shapes `Server.listen` takes, not how any of them is done. */
 
-import { countOption, hostOption, optionConflict, optionsObject, signalOption } from '../options.js'
+import { bare, countOption, hostOption, optionConflict, optionsObject, signalOption } from '../options.js'
 import type { ListenTarget } from '../transport/contract.js'
 import { checkPath } from '../transport/unix-address.js'
 import type { ListenOptions } from './types.js'
@@ -17,8 +17,8 @@ export interface ResolvedListen {
 
 /** @throws {TypeError} `ERR_FRAME_OPTION_INVALID` */
 export function resolveListen(where: string | number | ListenOptions): ResolvedListen {
-  if (typeof where === 'string') return resolveListen({ path: where })
-  if (typeof where === 'number') return resolveListen({ port: where })
+  if (typeof where === 'string') return resolveListen(bare({ path: where }))
+  if (typeof where === 'number') return resolveListen(bare({ port: where }))
   const options = optionsObject<ListenOptions>(where, 'listen options') as Partial<
     {
       path: string

@@ -52,6 +52,12 @@ export class ServedPolicy implements ConnectionInit, ConnectionPolicy {
     return true
   }
 
+  onEnd(): boolean {
+    return false
+  }
+
+  onClosed(): void {}
+
   onOver(connection: ServedConnection): void {
     this.#host.onClosed(connection)
   }

@@ -129,7 +129,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
         return connectionCount()
       },
       *[Symbol.iterator]() {
-        listener?.announceAll?.()
+        listener?.announceAll()
         for (const one of served) {
           if (!turnedAway.has(one)) yield one.connection as unknown as Connection<In, Out>
         }
@@ -157,7 +157,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
    * the server and all its connections are closed. The socket file is removed if it still is this server's. A further call
    * waits for the first one, whose timeout stays.
    */
-  async close(options: { readonly timeout?: number } = {}): Promise<void> {
+  async close(options?: { readonly timeout?: number }): Promise<void> {
     const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
     this.#closing ??= this.#close(timeout)
     return this.#closing
@@ -332,7 +332,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
       await this.#listening?.close()
     } finally {
       // Who was accepted and has not said a word is there, too.
-      this.#listening?.listener.announceAll?.()
+      this.#listening?.listener.announceAll()
       for (const served of this.#served) served.finish()
       await this.#allClosed(timeout)
       this.#state = 'closed'

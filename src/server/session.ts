@@ -17,7 +17,7 @@ import type { Totals } from './totals.js'
 import type { ErrorReply, RequestHandler } from './types.js'
 
 /** How long a connection that is closed reads on, so that the peer gets to read what it was told, ms. */
-export const LINGER = Object.freeze({ ms: 1000 })
+export const LINGER = Object.freeze({ ms: 1000, always: false })
 
 /** The same for a peer that was in the middle of its requests when something failed: more of them are on their way. */
 export const ERROR_LINGER = Object.freeze({ ms: 1000, always: true })
@@ -227,6 +227,8 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
     // There is nobody to answer: frames that wait for this session to read on will not be asked for.
     this.#connection?.destroy()
   }
+
+  onOver(): void {}
 }
 
 /** Sends what `errorReply` says to `error`, if there is one and it says something. False: it failed. */

@@ -31,10 +31,12 @@ export interface BackendInfo {
 /** What only one of the transports can do. */
 export interface TransportNeeds {
   /** TLS: the js transport. */
-  readonly tls?: boolean
+  readonly tls: boolean
   /** Credentials of the peer at accept: the native transport. */
-  readonly peer?: boolean
+  readonly peer: boolean
 }
+
+const NO_NEEDS: TransportNeeds = Object.freeze({ tls: false, peer: false })
 
 /** What is asked of the machine, so that a test can answer instead. @internal */
 export interface ChooserHost {
@@ -235,7 +237,10 @@ const chooser = new BackendChooser({
  * @throws {FrameError} `ERR_FRAME_BACKEND_UNAVAILABLE` when native is asked for and cannot load,
  * `ERR_FRAME_BACKEND_UNSUPPORTED` when it cannot do what `needs` names; {TypeError} `ERR_FRAME_OPTION_INVALID`.
  */
-export function chooseTransport(backend: BackendName | undefined, needs: TransportNeeds = {}): Transport {
+export function chooseTransport(
+  backend: BackendName | undefined,
+  needs: TransportNeeds = NO_NEEDS,
+): Transport {
   return chooser.choose(backend, needs)
 }
 

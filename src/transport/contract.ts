@@ -74,7 +74,7 @@ export interface Linger {
   /** Milliseconds that unread input is read and thrown away so that the peer can still read what was sent; 0: not at all. */
   readonly ms: number
   /** Also when no input is unread now: the peer may send at any time, and must not lose what it was told for that. */
-  readonly always?: boolean
+  readonly always: boolean
 }
 
 /** One framed stream connection. Calls never throw for a connection that is gone: they do nothing, `send` returns false. */
@@ -184,8 +184,8 @@ export interface Listener {
   readonly connectionCount: number
   /** Bytes counted against `memoryBudget` now. */
   readonly heldBytes: number
-  /** Calls `onChannel` now for every open connection for which that was put off; absent where it never is. */
-  announceAll?(): void
+  /** Calls `onChannel` now for every open connection for which that was put off. */
+  announceAll(): void
   /** Stops accepting. Connections live on. Resolves when the descriptor is closed. Removes no path. */
   close(): Promise<void>
   ref(): void

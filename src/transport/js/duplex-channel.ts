@@ -138,6 +138,8 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
       space: this.hub.scan,
       // What node:net and node:tls read is memory of its own; any other stream may use its chunks again.
       ownsChunks: this.kind !== 'duplex',
+      scanner: undefined,
+      discard: false,
     })
     const input = this.#input
     input.trusts = this.#budget.isPlenty

@@ -70,6 +70,9 @@ class JsListener implements Listener {
     })
   }
 
+  /** Each is told of when it comes. */
+  announceAll(): void {}
+
   close(): Promise<void> {
     // node:net calls back when the connections are gone too; the descriptor is closed before the next turn.
     this.#server.close()

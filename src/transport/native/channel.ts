@@ -35,24 +35,27 @@ export interface Opening {
   reject(error: Error): void
 }
 
-/** What most channels never need. */
-interface Rest {
-  /** Set while the connection is being made. */
-  opening?: Opening
-  /** Called once, when the descriptor is closed. */
-  released?: () => void
-  wantsDrain?: boolean
+/** What most channels never need. A class, so that nothing is found where nothing was put, on Object.prototype say. */
+class Rest {
+  wantsDrain = false
   /** `close` was called: what the peer still says is nobody's. */
-  closing?: boolean
+  closing = false
   /** Bytes that count against the budget because our owner keeps them. */
-  kept?: number
+  kept = 0
   /** The same, when the channel is closed. */
-  leftover?: Leftover
-  mark?: number
-  peer?: PeerCredentials | null
-  address?: NativeAddress | null
+  leftover: Leftover | undefined = undefined
+  mark = 0
+  peer: PeerCredentials | null | undefined = undefined
+  address: NativeAddress | null | undefined = undefined
   /** Counts as they were when the descriptor was closed: the slot is another connection's by now. */
-  final?: { readonly written: number; readonly received: number }
+  final: { readonly written: number; readonly received: number } | undefined = undefined
+
+  constructor(
+    /** Set while the connection is being made. */
+    public opening: Opening | undefined,
+    /** Called once, when the descriptor is closed. */
+    readonly released: (() => void) | undefined,
+  ) {}
 }
 
 export class NativeChannel extends ChannelSender implements Channel {
@@ -64,7 +67,7 @@ export class NativeChannel extends ChannelSender implements Channel {
   constructor(traits: ChannelTraits, slot: number, opening?: Opening, released?: () => void) {
     super(traits, slot)
     this.id = traits.hub.nextChannelId()
-    if (opening !== undefined) this.rest = { opening, released }
+    if (opening !== undefined) this.rest = new Rest(opening, released)
   }
 
   get events(): ChannelEvents {
@@ -116,7 +119,7 @@ export class NativeChannel extends ChannelSender implements Channel {
     }
     const { hub, configId } = this.traits
     const rest = this.more()
-    rest.kept = (rest.kept ?? 0) + bytes
+    rest.kept += bytes
     return hub.binding.keep(configId, this.slot, bytes)
   }
 
@@ -126,7 +129,7 @@ export class NativeChannel extends ChannelSender implements Channel {
   }
 
   private more(): Rest {
-    this.rest ??= {}
+    this.rest ??= new Rest(undefined, undefined)
     return this.rest
   }
 
@@ -135,8 +138,8 @@ export class NativeChannel extends ChannelSender implements Channel {
     const { rest, slot } = this
     if (rest === undefined || rest.final !== undefined) return
     const { hub, config } = this.traits
-    let next = rest.mark ?? 0
-    if (rest.wantsDrain === true) {
+    let next = rest.mark
+    if (rest.wantsDrain) {
       const drained = Math.max(1, this.acceptedBytes - Math.floor(config.highWaterMark / 2))
       next = next > 0 ? Math.min(next, drained) : drained
     }
@@ -168,7 +171,7 @@ export class NativeChannel extends ChannelSender implements Channel {
     if (this.destroyed || this.closed) return
     this.state &= ~WRITABLE
     this.more().closing = true
-    this.traits.hub.close(this.slot, linger.ms, linger.always === true)
+    this.traits.hub.close(this.slot, linger.ms, linger.always)
   }
 
   destroy(): void {
@@ -278,11 +281,11 @@ export class NativeChannel extends ChannelSender implements Channel {
 
   private tellWritten(): void {
     const rest = this.more()
-    if (rest.wantsDrain === true && this.queuedBytes < this.traits.config.highWaterMark) {
+    if (rest.wantsDrain && this.queuedBytes < this.traits.config.highWaterMark) {
       rest.wantsDrain = false
       this.sink.channelDrain()
     }
-    if (rest.mark !== undefined && rest.mark > 0 && this.writtenBytes >= rest.mark) {
+    if (rest.mark > 0 && this.writtenBytes >= rest.mark) {
       rest.mark = 0
       this.sink.channelWritten()
     }
@@ -294,6 +297,7 @@ export class NativeChannel extends ChannelSender implements Channel {
     const { hub } = this.traits
     const rest = this.more()
     if (rest.kept) this.leave(rest, rest.kept)
+    if (rest.kept > 0) hub.binding.keep(this.traits.configId, this.slot, -rest.kept)
     rest.final = { written: hub.written[this.slot], received: hub.received[this.slot] }
     rest.released?.()
   }

@@ -12,6 +12,7 @@ import type { Backend } from './harness.js'
 import { lifecycleContract } from './lifecycle.js'
 import { limitsContract } from './limits.js'
 import { listeningContract } from './listening.js'
+import { pollutedContract } from './polluted.js'
 import { requestContract } from './requests.js'
 import { sendingContract } from './sending.js'
 import { serverContract } from './server.js'
@@ -42,5 +43,6 @@ export function connectionContract(backend: Backend): void {
     clientClosingContract(backend)
   })
   describe('unix path', () => unixPathContract(backend))
+  pollutedContract(backend)
   describe('sockets', () => socketContract(backend))
 }
