@@ -297,6 +297,14 @@ describe('a TLS handshake', () => {
     expect(String(await ask())).toBe('x')
   })
 
+  it('that is cut off is over when close settles', async () => {
+    const { server } = await withStrangers({}, 3)
+    // In a timer's turn, behind which setImmediate comes before anything is closed.
+    await new Promise((resolve) => setTimeout(resolve, 1))
+    await server.close()
+    expect(server.stats().connections).toBe(0)
+  })
+
   it('ends with the server', async () => {
     const { server, strangers } = await withStrangers({}, 1)
     await server.close()

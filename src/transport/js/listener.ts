@@ -34,8 +34,8 @@ class JsListener implements Listener {
   readonly #config: ListenerConfig
   readonly #events: ListenerEvents
   readonly #server: Server
-  /** Sockets whose TLS handshake is under way: nobody has been told of them yet. */
-  readonly #shaking = new Set<Socket>()
+  /** Open sockets nobody has been told of: their TLS handshake is under way, or they are turned away. */
+  readonly #untold = new Set<Socket>()
   readonly #lastDescriptors = new LastDescriptors()
   #address: Address | undefined
 
@@ -76,9 +76,13 @@ class JsListener implements Listener {
   close(): Promise<void> {
     // node:net calls back when the connections are gone too; the descriptor is closed before the next turn.
     this.#server.close()
-    // They have said nothing yet, and would come when nobody serves them any more.
-    for (const socket of this.#shaking) socket.destroy()
-    return new Promise((resolve) => setImmediate(resolve))
+    const closed = [new Promise((resolve) => setImmediate(resolve))]
+    // They have said nothing yet, and would come when nobody serves them any more. Nobody else waits for their end.
+    for (const socket of this.#untold) {
+      closed.push(new Promise((resolve) => socket.once('close', resolve)))
+      socket.destroy()
+    }
+    return Promise.all(closed).then(() => {})
   }
 
   ref(): void {
@@ -98,7 +102,7 @@ class JsListener implements Listener {
     const server = createTlsServer({ handshakeTimeout, ...tls, ...options }, (socket) =>
       this.#onSecure(socket),
     )
-    server.on('connection', (socket: Socket) => this.#shaking.add(socket))
+    server.on('connection', (socket: Socket) => this.#untold.add(socket))
     server.on('tlsClientError', (error, socket) => {
       this.#events.onError(error)
       // Node leaves it open.
@@ -112,32 +116,36 @@ class JsListener implements Listener {
     this.connectionCount++
     socket.once('close', () => {
       this.connectionCount--
-      this.#shaking.delete(socket)
+      this.#untold.delete(socket)
     })
   }
 
   #onSecure(socket: TLSSocket): void {
+    if (!this.#server.listening) {
+      socket.destroy()
+      return
+    }
     const raw = (socket as { _parent?: Socket })._parent
-    if (raw !== undefined) this.#shaking.delete(raw)
+    if (raw !== undefined) this.#untold.delete(raw)
     // A runtime that does not say whose handshake it was: then none is cut short.
-    else this.#shaking.clear()
+    else this.#untold.clear()
     // Only from here on: whoever ends in the middle of the handshake is gone.
     socket.allowHalfOpen = true
-    if (this.#server.listening) this.#onSocket(socket)
-    else socket.destroy()
+    this.#onSocket(socket)
   }
 
   /** Behind the last descriptors there are none for anybody: that socket goes, and its descriptor tells the next one. */
   #onPlain(socket: Socket): void {
     // Up to Node 20 a limit of 0 is none.
-    if (this.#config.maxConnections === 0) {
-      socket.destroy()
-      this.#events.onDrop('limit', 1)
-    } else if (!this.#lastDescriptors.include(socket)) this.#onSocket(socket)
-    else {
-      socket.destroy()
-      this.#events.onDrop('descriptors', 1)
-    }
+    if (this.#config.maxConnections === 0) this.#turnAway(socket, 'limit')
+    else if (this.#lastDescriptors.include(socket)) this.#turnAway(socket, 'descriptors')
+    else this.#onSocket(socket)
+  }
+
+  #turnAway(socket: Socket, reason: 'limit' | 'descriptors'): void {
+    this.#untold.add(socket)
+    socket.destroy()
+    this.#events.onDrop(reason, 1)
   }
 
   #onSocket(socket: Socket): void {
