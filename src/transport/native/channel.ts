@@ -296,8 +296,7 @@ export class NativeChannel extends ChannelSender implements Channel {
   private settleCounts(): void {
     const { hub } = this.traits
     const rest = this.more()
-    if (rest.kept) this.leave(rest, rest.kept)
-    if (rest.kept > 0) hub.binding.keep(this.traits.configId, this.slot, -rest.kept)
+    if (rest.kept > 0) this.leave(rest, rest.kept)
     rest.final = { written: hub.written[this.slot], received: hub.received[this.slot] }
     rest.released?.()
   }
