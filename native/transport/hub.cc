@@ -10,9 +10,9 @@ namespace framewire {
 namespace {
 constexpr uint32_t no_segment = UINT32_MAX;
 constexpr size_t first_slots = 64;
-// Frames of one turn from which on connections get to read so many at a time.
-constexpr size_t fair_rows = 32 * 1024, fair_rows_each = 2048;
-constexpr size_t least_fair_read = 4096;
+// Frames of one turn from which on connections get to read so many at a time; fewer, the more there were.
+constexpr size_t fair_rows = 32 * 1024, fair_rows_each = 2048, least_rows_each = 256;
+constexpr size_t least_fair_read = 1024;
 // Pieces of one gathered write; below every system's IOV_MAX.
 constexpr size_t gather_pieces = 256;
 } // namespace
@@ -122,7 +122,8 @@ void Hub::add_rows(uint32_t slot, size_t count) noexcept {
 
 size_t Hub::fair_read() const noexcept {
   if (pass_rows_ < fair_rows) return SIZE_MAX;
-  return std::max(least_fair_read, pass_bytes_ / pass_rows_ * fair_rows_each);
+  size_t each = std::max(least_rows_each, fair_rows_each * fair_rows / pass_rows_);
+  return std::max(least_fair_read, pass_bytes_ / pass_rows_ * each);
 }
 
 // Takes what is pending into rows, as many as fit; the rest waits for the next turn.

@@ -31,7 +31,7 @@ function memoryOf(pool = new ReadPool(32)) {
   const read = (wire: Buffer, keep: (batch: FrameBatch) => void) => {
     const count = wire.copy(memory.next)
     input.push(memory.take(count), keep)
-    memory.advance()
+    memory.advance(Number.POSITIVE_INFINITY)
     return wire.subarray(count)
   }
   const readAll = (wire: Buffer, keep = (batch: FrameBatch) => void got.push(...batch.copyAll())) => {

@@ -7,6 +7,7 @@ import { BulkReading } from './bulk-reading.js'
 import { Deadlines } from './deadlines.js'
 import { OutSlab } from './out-slab.js'
 import { ReadPool } from './read-pool.js'
+import { ReadShare } from './read-share.js'
 
 /** Size of the out slab: large enough that a write is worth its system call, small enough for the cache. */
 const OUT_SLAB_BYTES = 256 * 1024
@@ -20,6 +21,7 @@ export class Hub {
   readonly bulk = new BulkReading()
   readonly reads = new ReadPool()
   readonly leftovers = new Leftovers()
+  readonly share = new ReadShare()
   readonly #outBytes: number
   #out: OutSlab | undefined
   #lastId = 0

@@ -11,10 +11,7 @@ import { ReadMemory } from './read-memory.js'
 
 /** What node:net reads at most into memory of its own: a socket that brings as much is a busy one. */
 const FULL_CHUNK = 64 * 1024
-/**
- * How long one socket keeps the others waiting, ms. libuv reads a socket that always has more 32 times in a row, and in as much
- * there are half a million empty frames.
- */
+/** How long one socket keeps the others waiting, ms. */
 const TURN_MS = 4
 
 export class NetChannel extends DuplexChannel {
@@ -37,16 +34,21 @@ export class NetChannel extends DuplexChannel {
 
   #readInBulk(): void {
     const { hub, input, stream } = this
-    if (input === undefined || stream.destroyed) return
+    if (input === undefined || stream.destroyed || stream.readableLength > 0) return
     const memory = new ReadMemory(input, hub.reads)
-    const { deadlines } = hub
+    const { deadlines, share } = hub
     const onRead = (count: number) => {
       const began = deadlines.now()
+      const { frames } = input
       this.#takeChunk(memory.take(count))
-      this.#spent += deadlines.now() - began
-      return this.#spent < TURN_MS || !this.#yield()
+      const spent = deadlines.now() - began
+      share.count(input.frames - frames, count, spent)
+      this.#spent += spent
+      // Paused by the chunk with which it was switched over: Node has not stopped yet what it reads for a stream.
+      if (stream.isPaused()) return false
+      return (this.#spent < TURN_MS && !share.isUsedUp) || !this.#yield()
     }
-    const isOn = hub.bulk.attach(stream, memory.next, onRead, () => memory.advance())
+    const isOn = hub.bulk.attach(stream, memory.next, onRead, () => memory.advance(share.most))
     this.#memory = isOn ? memory : null
   }
 

@@ -42,9 +42,9 @@ export class ReadMemory {
     return new OwnBytes(buffer, byteOffset, count)
   }
 
-  /** The input has what was read: chooses where to go on. */
-  advance(): Buffer {
-    this.next = this.#choose()
+  /** The input has what was read: chooses where to go on, with at most so many bytes where they may be tiny frames. */
+  advance(most: number): Buffer {
+    this.next = this.#choose(most)
     return this.next
   }
 
@@ -59,7 +59,7 @@ export class ReadMemory {
     return this.#run === undefined ? 0 : this.#run.length - this.#used
   }
 
-  #choose(): Buffer {
+  #choose(most: number): Buffer {
     const run = this.#run
     if (run !== undefined && this.#input.liesIn(run)) return this.#window(run)
     const room = this.#input.room(LEAST_ROOM)
@@ -73,7 +73,8 @@ export class ReadMemory {
       this.#used = 0
       return this.#window(this.#run)
     }
-    return this.#pool.slab
+    const { slab } = this.#pool
+    return most < slab.length ? slab.subarray(0, most) : slab
   }
 
   #window(run: Buffer): Buffer {
