@@ -8,10 +8,9 @@ import type { Connection } from './connection.js'
 import type { Consumer } from './types.js'
 import { WaitingFrames } from './waiting-frames.js'
 
-interface Waiter<In> {
-  readonly resolve: (result: IteratorResult<In, undefined>) => void
-  readonly reject: (reason: Error) => void
-}
+type Result<In> = IteratorResult<In, undefined>
+/** Settles a `next` that had to wait. */
+type Waiter<In> = (result: Result<In> | Promise<Result<In>>) => void
 
 export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, undefined> {
   readonly #connection: Connection<In, unknown>
@@ -24,14 +23,15 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
 
   constructor(connection: Connection<In, unknown>) {
     this.#connection = connection
-    this.#frames = new WaitingFrames(connection)
+    this.#frames = new WaitingFrames(connection, () => this.#goOn())
   }
 
   onBatch(batch: FrameBatch): void {
     let i = 0
-    for (; i < batch.length && this.#waiters.length > 0; i++) {
+    // Behind those that wait for their turn.
+    for (; i < batch.length && this.#waiters.length > 0 && this.#frames.isEmpty; i++) {
       const value = this.#connection.decode(batch, i)
-      this.#waiters.shift()?.resolve({ value, done: false })
+      this.#waiters.shift()?.({ value, done: false })
     }
     if (!this.#done) this.#frames.add(batch, i)
   }
@@ -43,14 +43,16 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
 
   onDropped(): void {
     this.#frames.clear()
+    this.#goOn()
   }
 
   onClose(error: Error | undefined): void {
     this.#finish(error)
   }
 
-  next(): Promise<IteratorResult<In, undefined>> {
-    if (!this.#frames.isEmpty) return this.#take()
+  next(): Promise<Result<In>> {
+    if (this.#frames.mayTake()) return this.#take()
+    if (!this.#frames.isEmpty) return this.#wait()
     if (this.#error !== undefined) {
       const error = this.#error
       this.#error = undefined
@@ -60,11 +62,11 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
       this.#leave()
       return Promise.resolve({ value: undefined, done: true })
     }
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+    return this.#wait()
   }
 
   /** Leaving the loop: closes the connection, as leaving a loop over a Node stream does. */
-  return(): Promise<IteratorResult<In, undefined>> {
+  return(): Promise<Result<In>> {
     this.onDropped()
     this.#error = undefined
     this.#finish(undefined)
@@ -76,7 +78,18 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
     return this
   }
 
-  #take(): Promise<IteratorResult<In, undefined>> {
+  #wait(): Promise<Result<In>> {
+    return new Promise((resolve) => this.#waiters.push(resolve))
+  }
+
+  /** Who waits gets what is there, and hears of the end behind it. */
+  #goOn(): void {
+    while (this.#waiters.length > 0 && this.#frames.mayTake()) this.#waiters.shift()?.(this.#take())
+    if (!this.#done || !this.#frames.isEmpty) return
+    for (const waiter of this.#waiters.splice(0)) waiter(this.next())
+  }
+
+  #take(): Promise<Result<In>> {
     try {
       return Promise.resolve({ value: this.#frames.take(), done: false })
     } catch (error) {
@@ -100,11 +113,7 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   #finish(error: Error | undefined): void {
     if (this.#done) return
     this.#done = true
-    const [first, ...rest] = this.#waiters.splice(0)
-    if (first !== undefined) this.#leave()
-    if (first === undefined) this.#error = error
-    else if (error !== undefined) first.reject(error)
-    else first.resolve({ value: undefined, done: true })
-    for (const waiter of rest) waiter.resolve({ value: undefined, done: true })
+    this.#error = error
+    this.#goOn()
   }
 }

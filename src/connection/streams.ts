@@ -115,7 +115,7 @@ interface Ending {
 
 /** @internal */
 export function toDuplex(connection: AnyConnection): Duplex {
-  const frames = new WaitingFrames(connection)
+  const frames = new WaitingFrames(connection, () => fill())
   /** It has room. */
   let isWanted = false
   let isDropped = false
@@ -136,6 +136,7 @@ export function toDuplex(connection: AnyConnection): Duplex {
         const size = frames.nextSize
         give(frames.take(), size)
       }
+      while (isWanted && frames.mayTake()) give(frames.take())
     } catch (error) {
       frames.clear()
       ending = { error: error as Error }
@@ -150,6 +151,9 @@ export function toDuplex(connection: AnyConnection): Duplex {
       for (; i < batch.length && !isDropped && hasRoom(); i++) {
         give(connection.decode(batch, i), batch.end(i) - batch.start(i))
       }
+      // Behind those that wait for their turn.
+      if (frames.isEmpty)
+        for (; i < batch.length && isWanted && !isDropped; i++) give(connection.decode(batch, i))
       if (!isDropped) frames.add(batch, i)
     },
     onEnd() {
@@ -208,7 +212,7 @@ function uncarried(value: null | undefined): FrameError {
 
 /** @internal */
 export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, Out> {
-  const frames = new WaitingFrames<In>(connection as Connection<In, unknown>)
+  const frames = new WaitingFrames<In>(connection as Connection<In, unknown>, () => fill())
   let output!: ReadableStreamDefaultController<In>
   /** A reader waits, and nothing is queued. */
   let isWanted = false
@@ -231,7 +235,7 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
   }
   const fill = () => {
     try {
-      if (!frames.isEmpty) give(frames.take())
+      if (isWanted && frames.mayTake()) give(frames.take())
     } catch (error) {
       frames.clear()
       ending = { error: error as Error }
@@ -242,7 +246,9 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
   connection.consume({
     onBatch(batch) {
       let i = 0
-      for (; i < batch.length && isWanted && !isDropped; i++) give(connection.decode(batch, i))
+      // Behind those that wait for their turn.
+      if (frames.isEmpty)
+        for (; i < batch.length && isWanted && !isDropped; i++) give(connection.decode(batch, i))
       if (!isDropped) frames.add(batch, i)
     },
     onEnd() {

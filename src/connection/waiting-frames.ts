@@ -1,10 +1,12 @@
 /**
  * Frames that wait for a consumer that takes them one by one. They wait as they came, and are decoded when they are taken:
- * what they become may be many times their size, and nobody would count that. Reading stops while too much of them waits.
+ * what they become may be many times their size, and nobody would count that. Reading stops while too much of them waits, and
+ * taking while this turn of the event loop has had enough.
  */
 import type { FrameBatch } from '../codec/batch.js'
 import { BatchQueue } from './batch-queue.js'
 import type { Connection } from './connection.js'
+import { turnShare } from './turn-share.js'
 
 /** Reading stops from here on, and goes on when half of it is gone. */
 const MOST_BYTES = 256 * 1024
@@ -15,9 +17,17 @@ export class WaitingFrames<In> {
   /** Of the oldest batch, the first frame that was not taken. */
   #next = 0
   #isFull = false
+  /** The next one is taken in a later turn. */
+  #isPutOff = false
+  readonly #goOn: () => void
 
-  constructor(connection: Connection<In, unknown>) {
+  /** @param goOn called when a frame may be taken that could not be in the turn before. */
+  constructor(connection: Connection<In, unknown>, goOn: () => void) {
     this.#connection = connection
+    this.#goOn = () => {
+      this.#isPutOff = false
+      goOn()
+    }
     this.#batches = new BatchQueue(connection.channel)
   }
 
@@ -38,10 +48,17 @@ export class WaitingFrames<In> {
   get nextSize(): number {
     const batch = this.#batches.first
     return batch.end(this.#next) - batch.start(this.#next)
+  /** Whether {@link take} may be called now. Where a frame waits and its turn has not come, `goOn` is called when it has. */
+  mayTake(): boolean {
+    if (this.isEmpty || this.#isPutOff) return false
+    if (turnShare.take()) return true
+    this.#isPutOff = true
+    turnShare.later(this.#goOn)
+    return false
   }
 
   /**
-   * What the oldest frame carries; there has to be one.
+   * What the oldest frame carries; {@link mayTake} has just said that there is one.
    * @throws {FrameError} `ERR_FRAME_SERIALIZATION`.
    */
   take(): In {

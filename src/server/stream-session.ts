@@ -7,6 +7,7 @@ import { type Payload, toBytes } from '../codec/bytes.js'
 import { copyBytes } from '../codec/own-buffer.js'
 import { BatchQueue } from '../connection/batch-queue.js'
 import { KeptBytes } from '../connection/kept-bytes.js'
+import { turnShare } from '../connection/turn-share.js'
 import { type FrameError, isOverrun } from '../errors.js'
 import { ReplyQueue } from './reply-queue.js'
 import { ERROR_LINGER, LINGER, promiseOf, Session } from './session.js'
@@ -52,6 +53,8 @@ export class StreamSession extends Session {
   /** Requests that were read and have to wait. */
   #waiting: BatchQueue | undefined = undefined
   #nextWaiting = 0
+  /** They wait for their turn of the event loop. */
+  #isPutOff = false
   /** Replies that wait for their turn. */
   #held: KeptBytes | undefined = undefined
   /** They are over the memory budget: the fault is on its way. */
@@ -77,7 +80,7 @@ export class StreamSession extends Session {
       this.#waiting?.add(batch, 0)
       return
     }
-    const answered = this.#answerAll(batch, 0)
+    const answered = this.#answerAll(batch, 0, false)
     if (answered === batch.length || this.#done) return
     this.#waiting ??= new BatchQueue(this.channel)
     this.#waiting.add(batch, answered)
@@ -137,10 +140,11 @@ export class StreamSession extends Session {
     super.closed()
   }
 
-  /** Answers frames from `from` on; returns the first that has to wait. */
-  #answerAll(batch: FrameBatch, from: number): number {
+  /** Answers frames from `from` on, those that have `waited` as the turn allows; returns the first that has to wait. */
+  #answerAll(batch: FrameBatch, from: number, waited: boolean): number {
     for (let i = from; i < batch.length; i++) {
       if (this.#full || this.#overrun || this.#busy()) return i
+      if (waited && !this.#hasTurn()) return i
       // A handler that closes its connection gets no further request.
       if (this.madeConnection !== undefined && !this.channel.writable) this.#stop()
       if (this.#done) return batch.length
@@ -155,6 +159,18 @@ export class StreamSession extends Session {
       this.#answer(payload)
     }
     return batch.length
+  }
+
+  /** A frame that has waited may be answered now; otherwise they are gone on with when one may. */
+  #hasTurn(): boolean {
+    if (this.#isPutOff) return false
+    if (turnShare.take()) return true
+    this.#isPutOff = true
+    turnShare.later(() => {
+      this.#isPutOff = false
+      this.#settle()
+    })
+    return false
   }
 
   #busy(): boolean {
@@ -252,7 +268,7 @@ export class StreamSession extends Session {
     const waiting = this.#waiting
     while (waiting !== undefined && waiting.length > 0 && !this.#done) {
       const batch = waiting.first
-      this.#nextWaiting = this.#answerAll(batch, this.#nextWaiting)
+      this.#nextWaiting = this.#answerAll(batch, this.#nextWaiting, true)
       if (this.#nextWaiting < batch.length) return
       waiting.shift()
       this.#nextWaiting = 0

@@ -8,6 +8,7 @@ import { clientQueueContract } from './client-queue.js'
 import { deliveryContract } from './delivery.js'
 import { endingsContract } from './endings.js'
 import { exchangeContract } from './exchange.js'
+import { fairnessContract } from './fairness.js'
 import type { Backend } from './harness.js'
 import { lifecycleContract } from './lifecycle.js'
 import { limitsContract } from './limits.js'
@@ -31,6 +32,7 @@ export function connectionContract(backend: Backend): void {
   describe('streams', () => streamContract(backend))
   describe('memory budget', () => budgetContract(backend))
   describe('limits', () => limitsContract(backend))
+  describe('fairness', () => fairnessContract(backend))
   describe('server', () => {
     listeningContract(backend)
     requestContract(backend)
