@@ -132,11 +132,10 @@ export function toDuplex(connection: AnyConnection): Duplex {
   }
   const fill = () => {
     try {
-      while (hasRoom() && !frames.isEmpty) {
+      while (hasRoom() && frames.mayTake()) {
         const size = frames.nextSize
         give(frames.take(), size)
       }
-      while (isWanted && frames.mayTake()) give(frames.take())
     } catch (error) {
       frames.clear()
       ending = { error: error as Error }
@@ -148,12 +147,10 @@ export function toDuplex(connection: AnyConnection): Duplex {
   connection.consume({
     onBatch(batch: FrameBatch) {
       let i = 0
-      for (; i < batch.length && !isDropped && hasRoom(); i++) {
+      // Behind those that wait for their turn.
+      for (; i < batch.length && !isDropped && frames.isEmpty && hasRoom(); i++) {
         give(connection.decode(batch, i), batch.end(i) - batch.start(i))
       }
-      // Behind those that wait for their turn.
-      if (frames.isEmpty)
-        for (; i < batch.length && isWanted && !isDropped; i++) give(connection.decode(batch, i))
       if (!isDropped) frames.add(batch, i)
     },
     onEnd() {

@@ -4,9 +4,9 @@
  * taking while this turn of the event loop has had enough.
  */
 import type { FrameBatch } from '../codec/batch.js'
+import { Turn } from '../transport/turn-share.js'
 import { BatchQueue } from './batch-queue.js'
 import type { Connection } from './connection.js'
-import { turnShare } from './turn-share.js'
 
 /** Reading stops from here on, and goes on when half of it is gone. */
 const MOST_BYTES = 256 * 1024
@@ -14,21 +14,16 @@ const MOST_BYTES = 256 * 1024
 export class WaitingFrames<In> {
   readonly #connection: Connection<In, unknown>
   readonly #batches: BatchQueue
+  readonly #turn: Turn
   /** Of the oldest batch, the first frame that was not taken. */
   #next = 0
   #isFull = false
-  /** The next one is taken in a later turn. */
-  #isPutOff = false
-  readonly #goOn: () => void
 
   /** @param goOn called when a frame may be taken that could not be in the turn before. */
   constructor(connection: Connection<In, unknown>, goOn: () => void) {
     this.#connection = connection
-    this.#goOn = () => {
-      this.#isPutOff = false
-      goOn()
-    }
     this.#batches = new BatchQueue(connection.channel)
+    this.#turn = new Turn(connection.channel.turnShare, goOn)
   }
 
   get isEmpty(): boolean {
@@ -48,13 +43,11 @@ export class WaitingFrames<In> {
   get nextSize(): number {
     const batch = this.#batches.first
     return batch.end(this.#next) - batch.start(this.#next)
+  }
+
   /** Whether {@link take} may be called now. Where a frame waits and its turn has not come, `goOn` is called when it has. */
   mayTake(): boolean {
-    if (this.isEmpty || this.#isPutOff) return false
-    if (turnShare.take()) return true
-    this.#isPutOff = true
-    turnShare.later(this.#goOn)
-    return false
+    return !this.isEmpty && this.#turn.take()
   }
 
   /**

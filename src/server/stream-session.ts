@@ -7,13 +7,16 @@ import { type Payload, toBytes } from '../codec/bytes.js'
 import { copyBytes } from '../codec/own-buffer.js'
 import { BatchQueue } from '../connection/batch-queue.js'
 import { KeptBytes } from '../connection/kept-bytes.js'
-import { turnShare } from '../connection/turn-share.js'
 import { type FrameError, isOverrun } from '../errors.js'
+import { Turn } from '../transport/turn-share.js'
 import { ReplyQueue } from './reply-queue.js'
 import { ERROR_LINGER, LINGER, promiseOf, Session } from './session.js'
 
 /** How long a connection that has not asked anything may still do so when the server closes, ms. */
 const FIRST_REQUEST_MS = 250
+
+/** Bytes of requests whose handlers are at work, from which on no further request of that connection is read. */
+const IN_HAND_BYTES = 1024 * 1024
 
 /** What a reply that waits takes beside its bytes. */
 const REPLY_COST = 64
@@ -53,10 +56,12 @@ export class StreamSession extends Session {
   /** Requests that were read and have to wait. */
   #waiting: BatchQueue | undefined = undefined
   #nextWaiting = 0
-  /** They wait for their turn of the event loop. */
-  #isPutOff = false
+  /** When they may be answered. */
+  #turn: Turn | undefined = undefined
   /** Replies that wait for their turn. */
   #held: KeptBytes | undefined = undefined
+  /** Bytes of requests whose handlers are at work. */
+  #inHand = 0
   /** They are over the memory budget: the fault is on its way. */
   #overrun = false
   /** `send` has said that enough is queued. */
@@ -156,28 +161,23 @@ export class StreamSession extends Session {
         this.fail(error as FrameError)
         return batch.length
       }
-      this.#answer(payload)
+      this.#answer(payload, batch.end(i) - batch.start(i))
     }
     return batch.length
   }
 
   /** A frame that has waited may be answered now; otherwise they are gone on with when one may. */
   #hasTurn(): boolean {
-    if (this.#isPutOff) return false
-    if (turnShare.take()) return true
-    this.#isPutOff = true
-    turnShare.later(() => {
-      this.#isPutOff = false
-      this.#settle()
-    })
-    return false
+    this.#turn ??= new Turn(this.channel.turnShare, () => this.#settle())
+    return this.#turn.take()
   }
 
   #busy(): boolean {
-    return this.#replies !== undefined && this.#replies.outstanding >= this.host.maxPendingRequests
+    if (this.#replies === undefined) return false
+    return this.#replies.outstanding >= this.host.maxPendingRequests || this.#inHand >= IN_HAND_BYTES
   }
 
-  #answer(payload: never): void {
+  #answer(payload: never, size: number): void {
     const { totals } = this.host
     totals.requests++
     const replies = this.#replies
@@ -190,7 +190,7 @@ export class StreamSession extends Session {
       this.#place(new LastWord(this.handlerFailed(cause)))
       return
     }
-    if (promise !== undefined) this.#await(promise)
+    if (promise !== undefined) this.#await(promise, size)
     else if (replies === undefined || replies.outstanding === 0) this.#deliver(result)
     else this.#place(result)
   }
@@ -226,12 +226,14 @@ export class StreamSession extends Session {
     if (!this.#held.tell()) this.#overrun = true
   }
 
-  #await(result: Promise<unknown>): void {
+  #await(result: Promise<unknown>, size: number): void {
     const replies = this.#line()
     const place = replies.reserve()
     this.host.totals.pendingRequests++
+    this.#inHand += size
     const settle = (reply: unknown) => {
       if (this.#done) return
+      this.#inHand -= size
       this.#ready(replies, place, reply)
       this.#settle()
     }

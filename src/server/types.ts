@@ -45,7 +45,7 @@ export interface ServerOptions<In = Buffer, Out = Payload> extends ChannelOption
    * `exchange: 'once'` a JSON refusal, which is also what is sent when `errorReply` fails there.
    */
   readonly errorReply?: ErrorReply
-  /** Requests of one connection whose handlers have not finished; further ones wait unread. Default 1,024. */
+  /** Requests of one connection whose handlers have not finished; further ones wait unread, as they do behind 1 MiB. Default 1,024. */
   readonly maxPendingRequests?: number
   /**
    * Unix sockets, native backend: whether a peer may connect, asked before a byte is read. Listening on anything that

@@ -7,6 +7,7 @@ import type { Payload } from '../codec/bytes.js'
 import type { Scanner } from '../codec/scan.js'
 import type { FrameError } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
+import type { TurnShare } from './turn-share.js'
 
 /** Who is at the other end of a unix socket, as the kernel saw it when the connection was made. */
 export interface PeerCredentials {
@@ -116,6 +117,8 @@ export interface Channel {
    * the fault in a moment; a channel that is closed gets none.
    */
   keep(bytes: number): boolean
+  /** Whoever takes frames that have waited asks it, so that nobody else waits for that. */
+  readonly turnShare: TurnShare
   /** Calls `channelWritten` once `writtenBytes >= mark`. One mark at a time, a later call replaces it; 0 takes it back. */
   notifyWritten(mark: number): void
   /** Hands what is queued to the kernel now and not at the end of the turn. */

@@ -8,6 +8,7 @@ import { Reassembly } from '../../codec/reassembly.js'
 import { type ErrorCode, FrameError } from '../../errors.js'
 import type { BudgetConfig, Channel, ChannelConfig, ChannelEvents, Linger } from '../contract.js'
 import type { Leftover } from '../leftovers.js'
+import type { TurnShare } from '../turn-share.js'
 import type { Budget } from './budget.js'
 import { ChannelWriter } from './channel-writer.js'
 import { Deadline } from './deadlines.js'
@@ -100,6 +101,10 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
 
   protected get isOver(): boolean {
     return this.#destroyed || this.#lost || this.#closed
+  }
+
+  get turnShare(): TurnShare {
+    return this.hub.turnShare
   }
 
   get framesReceived(): number {

@@ -2,6 +2,7 @@
 import { seal } from '../../codec/node/seal.js'
 import { ScanSpace } from '../../codec/reassembly.js'
 import { Leftovers } from '../leftovers.js'
+import { TurnShare } from '../turn-share.js'
 import { Budget } from './budget.js'
 import { BulkReading } from './bulk-reading.js'
 import { Deadlines } from './deadlines.js'
@@ -21,6 +22,7 @@ export class Hub {
   readonly bulk = new BulkReading()
   readonly reads = new ReadPool()
   readonly leftovers = new Leftovers()
+  readonly turnShare = new TurnShare()
   readonly share = new ReadShare()
   readonly #outBytes: number
   #out: OutSlab | undefined

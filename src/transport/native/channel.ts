@@ -6,6 +6,7 @@ import { FrameBatch } from '../../codec/batch.js'
 import { FrameError } from '../../errors.js'
 import type { Channel, ChannelEvents, Linger, PeerCredentials } from '../contract.js'
 import type { Leftover } from '../leftovers.js'
+import type { TurnShare } from '../turn-share.js'
 import type { NativeAddress } from './binding.js'
 import { ChannelSender, DESTROYED, WRITABLE } from './channel-sender.js'
 import type { ChannelTraits } from './channel-traits.js'
@@ -79,6 +80,10 @@ export class NativeChannel extends ChannelSender implements Channel {
     this.sink = events
     // What was connected by us reads nothing before it has an owner; for what was accepted it changes nothing.
     if (first && this.rest !== undefined) this.resume()
+  }
+
+  get turnShare(): TurnShare {
+    return this.traits.hub.turnShare
   }
 
   get writtenBytes(): number {

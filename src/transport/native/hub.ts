@@ -8,6 +8,7 @@ import { seal } from '../../codec/node/seal.js'
 import { allocate } from '../../codec/own-buffer.js'
 import { Leftovers } from '../leftovers.js'
 import { addLender, type Lender } from '../lenders.js'
+import { TurnShare } from '../turn-share.js'
 import type { Binding, HubTables } from './binding.js'
 import type { NativeChannel } from './channel.js'
 import type { ChannelTraits } from './channel-traits.js'
@@ -68,6 +69,7 @@ export class NativeHub implements Lender {
   /** Memory for large frames. */
   readonly blocks = new SpareBlocks()
   readonly leftovers = new Leftovers()
+  readonly turnShare = new TurnShare()
   /** The last segment, if it is forwarded and may grow: whose it is, where it ends in the slab, and where that is written. */
   private forwardSlot = NONE
   private forwardEnd = 0

@@ -177,6 +177,23 @@ export function budgetContract(backend: Backend): void {
     expect(server.stats().heldBytes).toBe(0)
   })
 
+  it('handlers that are at work have no more in hand than a bounded number of bytes', async () => {
+    const gates = Array.from({ length: 4 }, () => deferred<string>())
+    let asked = 0
+    const { server, raw } = await service(backend, { onRequest: () => gates[asked++].promise })
+    const peer = await raw()
+    peer.socket.write(Buffer.concat(gates.map((_, i) => frame(pattern(600_000, i)))))
+    // The third was read whole, and waits.
+    await until(() => asked >= 2 && server.stats().heldBytes >= 600_000)
+    for (let i = 0; i < 20; i++) await settled()
+    expect(asked).toBe(2)
+    gates[0].resolve('0')
+    await until(() => asked === 3)
+    for (const gate of gates) gate.resolve('')
+    await until(() => asked === 4 && server.stats().pendingRequests === 0)
+    expect(server.stats().heldBytes).toBe(0)
+  })
+
   it('no more handlers are asked in a turn than there is room for replies that wait', async () => {
     let asked = 0
     let most = 0
