@@ -1,7 +1,7 @@
 /**
- * What one turn of the event loop may spend on frames that have waited, all connections of a transport together. An `async` handler, a loop and a
- * stream take theirs one behind the other in microtasks, and the event loop does not get to anybody else before there is none left.
- * Knows a count, a clock and who waits for the next turn, not what they do then.
+ * What one turn of the event loop may spend on frames that have waited, all connections of a transport together. An `async`
+ * handler, a loop and a stream take theirs one behind the other in microtasks, and the event loop gets to nobody else before
+ * there is none left. Knows a count, a clock and who waits for the next turn, not what they do then.
  *
  * Frames that arrive where none waits do not ask: whoever sends little is served beside any number of those who send much.
  */
