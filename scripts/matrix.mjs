@@ -59,7 +59,7 @@ const versionOf = (name) =>
 
 function suite(where, what, node, files, more = {}) {
   // What is shown of a failure is the end of what was printed: nothing else is to be there.
-  const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--reporter=dot', '--silent']
+  const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--reporter=dot', '--silent=true']
   return row(where, what, [node, ...vitest, ...files], {
     options: {
       cwd: root,
