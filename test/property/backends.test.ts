@@ -57,22 +57,27 @@ function consume(connection: Connection, { mode, pauses }: Script, events: strin
     events.push(digest(payload))
     connection.send(payload)
   }
-  const closed = new Promise<void>((resolve) => {
-    connection.on('close', (error) => {
-      events.push(error === undefined ? 'close' : `close ${describeError(error)}`)
-      resolve()
-    })
+  const closed = new Promise<string>((resolve) => {
+    connection.on('close', (error) =>
+      resolve(error === undefined ? 'close' : `close ${describeError(error)}`),
+    )
   })
+  // A loop and a stream take what waits in turns of their own, and the connection's 'close' does not wait for them.
+  const readBehind = async (reading: Promise<unknown>) => {
+    const [ending] = await Promise.all([closed, reading])
+    events.push(ending)
+  }
   if (mode === 'batch') connection.onBatch((batch) => batch.copyAll().forEach(got))
   else if (mode === 'duplex') {
     const duplex = connection.toDuplex()
     duplex.on('data', got)
     duplex.on('error', () => {})
+    return readBehind(new Promise((resolve) => duplex.on('close', resolve)))
   } else if (mode === 'loop') {
     const loop = async () => {
       for await (const payload of connection) got(payload)
     }
-    return Promise.all([closed, loop().catch(() => {})]).then(() => {})
+    return readBehind(loop().catch(() => {}))
   } else {
     let count = 0
     connection.on('frame', (payload) => {
@@ -82,7 +87,7 @@ function consume(connection: Connection, { mode, pauses }: Script, events: strin
       setImmediate(() => connection.resume())
     })
   }
-  return closed
+  return closed.then((ending) => void events.push(ending))
 }
 
 async function play(backend: Backend, given: Script): Promise<Story> {
