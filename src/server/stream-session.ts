@@ -8,6 +8,7 @@ import { copyBytes } from '../codec/own-buffer.js'
 import { BatchQueue } from '../connection/batch-queue.js'
 import { KeptBytes } from '../connection/kept-bytes.js'
 import { type FrameError, isOverrun } from '../errors.js'
+import { COPY_BYTES } from '../transport/contract.js'
 import { Turn } from '../transport/turn-share.js'
 import { ReplyQueue } from './reply-queue.js'
 import { ERROR_LINGER, LINGER, promiseOf, Session } from './session.js'
@@ -20,9 +21,6 @@ const IN_HAND_BYTES = 1024 * 1024
 
 /** What a reply that waits takes beside its bytes. */
 const REPLY_COST = 64
-
-/** A reply up to this size is the handler's again once it is given, as what `send` has taken; a larger one once it is written. */
-const COPY_BYTES = 16 * 1024
 
 /** Stands in the line of replies where the line ends. */
 class LastWord {
@@ -44,6 +42,7 @@ class WaitingReply {
       this.size = REPLY_COST + Buffer.byteLength(payload)
     } else {
       const bytes = toBytes(payload)
+      // The handler's again, as what `send` has taken.
       this.payload = bytes.length > COPY_BYTES ? bytes : copyBytes(bytes, 0, bytes.length)
       this.size = REPLY_COST + bytes.length
     }

@@ -9,6 +9,9 @@ import type { FrameError } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
 import type { TurnShare } from './turn-share.js'
 
+/** Payloads up to this size are copied before `send` returns; a larger one may be borrowed until it is written. */
+export const COPY_BYTES = 16 * 1024
+
 /** Who is at the other end of a unix socket, as the kernel saw it when the connection was made. */
 export interface PeerCredentials {
   /** Process id; -1 where the platform does not tell. */

@@ -15,15 +15,12 @@ import {
 } from '../../codec/encoder.js'
 import { FrameError } from '../../errors.js'
 import { type CompiledFormat, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
-import type { ChannelConfig, ChannelEvents } from '../contract.js'
+import { type ChannelConfig, type ChannelEvents, COPY_BYTES } from '../contract.js'
 import { isLent } from '../lenders.js'
 import { Deadline } from './deadlines.js'
 import type { Hub } from './hub.js'
 import { OutQueue, type StreamKind } from './out-queue.js'
 import type { Slab, SlabUser } from './out-slab.js'
-
-/** Payloads up to this size are copied to the slab; larger ones are lent by the caller until they are written. */
-const COPY_BYTES = 16 * 1024
 
 export abstract class ChannelWriter implements SlabUser {
   writable = true

@@ -23,7 +23,7 @@ export class Hub {
   readonly reads = new ReadPool()
   readonly leftovers = new Leftovers()
   readonly turnShare = new TurnShare()
-  readonly share = new ReadShare()
+  readonly readShare = new ReadShare()
   readonly #outBytes: number
   #out: OutSlab | undefined
   #lastId = 0

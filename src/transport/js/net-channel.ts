@@ -36,19 +36,19 @@ export class NetChannel extends DuplexChannel {
     const { hub, input, stream } = this
     if (input === undefined || stream.destroyed || stream.readableLength > 0) return
     const memory = new ReadMemory(input, hub.reads)
-    const { deadlines, share } = hub
+    const { deadlines, readShare } = hub
     const onRead = (count: number) => {
       const began = deadlines.now()
       const { frames } = input
       this.#takeChunk(memory.take(count))
       const spent = deadlines.now() - began
-      share.count(input.frames - frames, count, spent)
+      readShare.count(input.frames - frames, count, spent)
       this.#spent += spent
       // Paused by the chunk with which it was switched over: Node has not stopped yet what it reads for a stream.
       if (stream.isPaused()) return false
-      return (this.#spent < TURN_MS && !share.isUsedUp) || !this.#yield()
+      return (this.#spent < TURN_MS && !readShare.isUsedUp) || !this.#yield()
     }
-    const isOn = hub.bulk.attach(stream, memory.next, onRead, () => memory.advance(share.most))
+    const isOn = hub.bulk.attach(stream, memory.next, onRead, () => memory.advance(readShare.most))
     this.#memory = isOn ? memory : null
   }
 

@@ -7,12 +7,13 @@ import { checkBatch, type FrameBatch } from '../../codec/batch.js'
 import { type Payload, toBytes } from '../../codec/bytes.js'
 import { frameSize, textFrameRoom, tooLarge, writeFrame, writeTextFrame } from '../../codec/encoder.js'
 import { headerSize, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
+import { COPY_BYTES } from '../contract.js'
 import { isLent } from '../lenders.js'
 import { type ChannelTraits, sameWire } from './channel-traits.js'
 import type { Writer } from './spare-blocks.js'
 
 /** From here on a payload goes out as a piece of its own, without a copy. */
-const LARGE = 16 * 1024
+const LARGE = COPY_BYTES
 
 /** Bits of a channel's state; one field, because there is one in every idle connection. */
 export const WRITABLE = 1
