@@ -35,10 +35,10 @@ bool Connection::reads() const noexcept {
   return open_ && !ended_ && !paused_ && !closing_ && fault_ == nullptr;
 }
 
-// What comes is nobody's: we are closing, or nothing follows a fault while the owner has something left to
-// send.
+// What comes is nobody's: we are closing, or nothing follows a fault. A peer that is still writing reads our
+// answer only when it has got rid of that.
 bool Connection::discards() const noexcept {
-  return open_ && !ended_ && (lingering_ || (fault_ != nullptr && !closing_));
+  return open_ && !ended_ && (closing_ || fault_ != nullptr);
 }
 
 bool Connection::read_once() noexcept {
@@ -77,7 +77,10 @@ void Connection::discard() noexcept {
       ended_ = true;
       return watch();
     }
+    if (n < 0 && has_queued()) return fail(FaultCode::lost, true, static_cast<int>(n));
     if (n <= 0) return close_now();
+    // It goes on writing while we are closing: it is to be heard out.
+    if (closing_) lingers_ = true;
     hub().memory().received[slot_] += static_cast<double>(n);
   }
 }
@@ -253,7 +256,7 @@ uint64_t Connection::waited() const noexcept {
   uint64_t span = deadline.list == &lists.first_byte ? config_.first_byte_timeout
                   : deadline.list == &lists.idle     ? config_.idle_timeout
                                                      : 0;
-  uint64_t now = hub().clock().now();
+  uint64_t now = DeadlineClock::now();
   uint64_t left = deadline.due > now ? deadline.due - now : 0;
   return span > left ? span - left : 0;
 }
@@ -267,7 +270,7 @@ void Connection::update_write_deadline() noexcept {
   }
   uint64_t due = backlog_->queue.oldest() + ms;
   if (deadline.armed() && deadline.due == due) return;
-  uint64_t now = hub().clock().now();
+  uint64_t now = DeadlineClock::now();
   hub().clock().arm(deadline, config_.deadlines.write, due > now ? due - now : 0);
 }
 

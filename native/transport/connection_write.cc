@@ -31,7 +31,7 @@ void Connection::write(const uv_buf_t *bufs, size_t count, size_t total) noexcep
     if (sent == total) return after_write();
   }
   if (!prepare_queue()) return;
-  uint64_t now = hub().clock().now();
+  uint64_t now = DeadlineClock::now();
   for (size_t i = 0; i < count; i++) {
     size_t skip = std::min<size_t>(sent, bufs[i].len);
     sent -= skip;
@@ -58,7 +58,7 @@ void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload
     if (sent == head.len + size) return after_write();
   }
   if (!prepare_queue()) return;
-  uint64_t now = hub().clock().now();
+  uint64_t now = DeadlineClock::now();
   size_t head_sent = std::min<size_t>(sent, head.len);
   if (!backlog_->queue.append(head.base + head_sent, head.len - head_sent, now) ||
       !backlog_->queue.append_held(std::move(payload), sent - head_sent, size, now))

@@ -31,8 +31,8 @@ void DeadlineClock::schedule(uint64_t due) noexcept {
 
 void DeadlineClock::arm(Deadline &deadline, DeadlineList &list, uint64_t ms) noexcept {
   disarm(deadline);
-  uint64_t now = uv_now(loop_);
-  deadline.due = ms > UINT64_MAX - now ? UINT64_MAX : now + ms;
+  uint64_t from = now();
+  deadline.due = ms > UINT64_MAX - from ? UINT64_MAX : from + ms;
   // A list has one span, so the place is the tail; only lingering connections bring spans of their own.
   Deadline *before = list.tail;
   while (before != nullptr && before->due > deadline.due) before = before->previous;

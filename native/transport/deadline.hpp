@@ -46,7 +46,8 @@ public:
   // Takes out one deadline that is due; nullptr when there is none. Call until then.
   Deadline *expire() noexcept;
   void *context() const noexcept { return context_; }
-  uint64_t now() const noexcept { return uv_now(loop_); }
+  // Not the loop's: that stands still while callbacks run, and what is counted from it would be due early.
+  static uint64_t now() noexcept { return uv_hrtime() / 1000000; }
 
 private:
   static void on_timer(uv_timer_t *timer);

@@ -57,7 +57,8 @@ export class FrameBatch implements Iterable<Buffer> {
 
   /**
    * Payload `i` in memory of its own, to keep.
-   * @throws {RangeError} no such frame. {FrameError} `ERR_FRAME_BATCH_EXPIRED`. Both hold for all methods below.
+   * @throws {RangeError} no such frame. {FrameError} `ERR_FRAME_BATCH_EXPIRED`; `ERR_FRAME_PAYLOAD_DETACHED`: the memory was
+   * transferred in this callback. All of it holds for all methods below.
    */
   copy(i: number): Buffer {
     this.check(i)
@@ -65,7 +66,7 @@ export class FrameBatch implements Iterable<Buffer> {
     const entry = this.base + 2 * i
     const start = table[entry]
     const end = table[entry + 1]
-    const isGiven = this.owned && i >= this.given && end - start >= shareFrom(bytes)
+    const isGiven = this.owned && i >= this.given && end - start >= shareFrom(bytes.buffer.byteLength)
     this.given = Math.max(this.given, i + 1)
     if (!isGiven) return copyBytes(bytes, start, end)
     return piece(bytes, start, end - start)
@@ -99,7 +100,7 @@ export class FrameBatch implements Iterable<Buffer> {
   /** Every payload in memory of its own, appended to `out`. Cheaper than {@link copy} one by one. */
   copyAll(out: Buffer[] = []): Buffer[] {
     if (this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
-    const share = this.owned && this.given === 0 ? shareFrom(this.bytes) : NEVER
+    const share = this.owned && this.given === 0 ? shareFrom(this.bytes.buffer.byteLength) : NEVER
     copyRows(this.bytes, this.table, this.base, 0, this.length, out, share, this.seal)
     this.given = this.length
     return out
@@ -111,7 +112,7 @@ export class FrameBatch implements Iterable<Buffer> {
    */
   copyRun(from: number, to: number): Buffer[] {
     const out: Buffer[] = []
-    const share = this.owned && this.given <= from ? shareFrom(this.bytes) : NEVER
+    const share = this.owned && this.given <= from ? shareFrom(this.bytes.buffer.byteLength) : NEVER
     copyRows(this.bytes, this.table, this.base, from, to, out, share, this.seal)
     this.given = to
     return out
@@ -158,9 +159,15 @@ export class FrameBatch implements Iterable<Buffer> {
     this.table = NO_ROWS
   }
 
+  /** @internal Somebody has transferred the memory, with payloads in it that were not delivered yet. */
+  get isDetached(): boolean {
+    return this.bytes.length === 0 && this.length > 0 && this.end(this.length - 1) > 0
+  }
+
   private check(i: number): void {
-    if (i >>> 0 === i && i < this.length) return
+    if (i >>> 0 === i && i < this.length && !this.isDetached) return
     if (this.expired) throw new FrameError('ERR_FRAME_BATCH_EXPIRED')
+    if (this.isDetached) throw new FrameError('ERR_FRAME_PAYLOAD_DETACHED')
     throw new RangeError(`frame ${String(i)} of a batch of ${this.length}`)
   }
 }

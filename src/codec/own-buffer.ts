@@ -77,11 +77,10 @@ export function copyBytes(bytes: Uint8Array, start: number, end: number): Buffer
 export const NEVER = Number.POSITIVE_INFINITY
 
 /**
- * Least size of a payload that may be given away as a piece of `bytes`, which nobody writes to again, instead of a copy:
+ * Least size of a payload that may be given away as a piece of so many bytes, which nobody writes to again, instead of a copy:
  * from there on it keeps no more alive than a copy would.
  */
-export function shareFrom(bytes: Uint8Array): number {
-  const { byteLength } = bytes.buffer
+export function shareFrom(byteLength: number): number {
   return byteLength <= CHUNK ? ON_HEAP + 1 : Math.max(ON_HEAP + 1, Math.ceil(byteLength / CHUNK_TIMES))
 }
 

@@ -10,7 +10,7 @@ import { FrameError, type FrameErrorDetails } from '../errors.js'
 import type { CompiledFormat } from '../format.js'
 import { FrameBatch, type FrameTable } from './batch.js'
 import { FrameMemory } from './frame-memory.js'
-import { copyBytes, OwnBytes, type Seal } from './own-buffer.js'
+import { copyBytes, type Seal } from './own-buffer.js'
 import {
   readHeader,
   SCAN_BODY,
@@ -98,8 +98,6 @@ export class Reassembly {
   private space: ScanSpace
   private readonly scanner: Scanner
   private ownsChunks: boolean
-  /** Bytes behind the chunk in work in which the next ones will be found, in memory of the same kind. */
-  private ahead = 0
   /** Some of the unfinished frame's memory was lent to be read into. */
   private lent = false
   private readonly discard: boolean
@@ -167,16 +165,9 @@ export class Reassembly {
   /**
    * What is true of the chunks that are pushed from now on.
    * @param owned nobody writes to them again.
-   * @param ahead bytes behind them that the following chunks lie in, as far as they reach: a frame that is cut stays where it is.
    */
-  expect(owned: boolean, ahead: number): void {
+  expect(owned: boolean): void {
     this.ownsChunks = owned
-    this.ahead = ahead
-  }
-
-  /** The unfinished frame is put together in this memory. */
-  liesIn(memory: Uint8Array): boolean {
-    return this.lent && this.memory?.buffer === memory.buffer
   }
 
   /** Memory of the unfinished frame in which its next bytes belong, if there are at least so many: what is read into it is not moved. */
@@ -234,13 +225,16 @@ export class Reassembly {
     let thrown = true
     try {
       while (this.at < length && this.isLive()) {
-        if (this.skip > 0) this.skipSome(length)
+        // Moved away by who got the frames in front: what was behind them cannot be read any more.
+        if (chunk.length < length) this.fail(new FrameError('ERR_FRAME_PAYLOAD_DETACHED'))
+        else if (this.skip > 0) this.skipSome(length)
         else if (this.have > 0) this.finishFrame(chunk, sink)
         else this.deliverWhole(chunk, sink)
       }
       thrown = false
     } finally {
-      if (thrown && this.isLive()) this.later.unshift(copyBytes(chunk, this.at, length))
+      if (thrown && this.isLive() && chunk.length === length)
+        this.later.unshift(copyBytes(chunk, this.at, length))
     }
   }
 
@@ -265,7 +259,6 @@ export class Reassembly {
     if (status === SCAN_HEADER || status === SCAN_BODY) {
       this.frameLength = status === SCAN_BODY ? frameLength : 0
       this.payloadLength = payloadLength
-      if (status === SCAN_BODY && this.ahead > 0) this.leave(chunk)
       if (this.at < chunk.length) this.append(chunk, chunk.length)
     } else {
       this.refuse(status, payloadLength, frameLength, chunk.subarray(this.at))
@@ -319,16 +312,6 @@ export class Reassembly {
     }
   }
 
-  /** The frame that begins with the rest of the chunk stays where it is, if there is room for all of it. */
-  private leave(chunk: Uint8Array): void {
-    const have = chunk.length - this.at
-    if (this.frameLength - have > this.ahead) return
-    this.memory = new OwnBytes(chunk.buffer, chunk.byteOffset + this.at, this.frameLength)
-    this.have = have
-    this.lent = true
-    this.at = chunk.length
-  }
-
   /** Moves `chunk[at..end)` to the unfinished frame, if it is not there already. */
   private append(chunk: Uint8Array, end: number): void {
     const count = end - this.at
@@ -375,10 +358,15 @@ export class Reassembly {
       return
     }
     const hint = sniff({ format, limit, head, first: this.isFirst(), cutOffAfter: 0 })
-    this.error =
+    this.fail(
       status === SCAN_TOO_LARGE
         ? new FrameError('ERR_FRAME_TOO_LARGE', { declared, limit, hint })
-        : new FrameError('ERR_FRAME_LENGTH_INVALID', { hint })
+        : new FrameError('ERR_FRAME_LENGTH_INVALID', { hint }),
+    )
+  }
+
+  private fail(error: FrameError): void {
+    this.error = error
     this.later.length = 0
     this.release()
   }

@@ -5,7 +5,7 @@
 import type { FrameBatch } from '../codec/batch.js'
 import type { Channel } from '../transport/contract.js'
 
-/** What a batch takes beside its bytes. */
+/** What a batch takes beside its bytes and its table. */
 const BATCH_COST = 512
 
 export class BatchQueue {
@@ -13,6 +13,8 @@ export class BatchQueue {
   bytes = 0
   readonly #channel: Channel
   readonly #batches: FrameBatch[] = []
+  /** What each of them takes: one whose memory is transferred by who has frames of it says nothing of it any more. */
+  readonly #sizes: number[] = []
 
   constructor(channel: Channel) {
     this.#channel = channel
@@ -29,16 +31,19 @@ export class BatchQueue {
   /** Keeps the frames of a borrowed batch from `from` on. */
   add(batch: FrameBatch, from: number): void {
     const own = batch.detach(from)
+    // Of tiny frames the table is the larger part.
+    const size = own.bytes.length + own.table.byteLength + BATCH_COST
     this.#batches.push(own)
-    this.#count(own.bytes.length + BATCH_COST)
+    this.#sizes.push(size)
+    this.#count(size)
   }
 
   /** The first was dealt with. */
   shift(): void {
-    const batch = this.#batches.shift()
-    if (batch === undefined) return
-    this.#count(-batch.bytes.length - BATCH_COST)
-    batch.expire()
+    const size = this.#sizes.shift()
+    if (size === undefined) return
+    this.#count(-size)
+    this.#batches.shift()?.expire()
   }
 
   clear(): void {

@@ -304,9 +304,17 @@ export abstract class Receiver<In> extends BareEmitter {
     const { length } = batch
     for (let i = from; i < length; i++) {
       if ((this.#state & (PAUSED | DEAF)) !== 0) return i
+      if (batch.isDetached) {
+        this.fail(new FrameError('ERR_FRAME_PAYLOAD_DETACHED'))
+        return length
+      }
       let payload: unknown
       if (isBuffer) {
-        if (i === first + copies.length) {
+        // What was copied ahead is copied again if it went away with a neighbour that the consumer has transferred.
+        if (
+          i === first + copies.length ||
+          (copies[i - first].length === 0 && batch.end(i) > batch.start(i))
+        ) {
           first = i
           copies = batch.copyRun(i, Math.min(i + COPY_RUN, length))
         }

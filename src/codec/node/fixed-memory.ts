@@ -13,14 +13,16 @@ interface Memory {
 /** TypeScript has it in its library for browsers only. */
 type WebAssemblyApi = { Memory: new (limits: { initial: number; maximum: number }) => Memory }
 
-/** `transfer()` moves sealed memory: Node 21 brought it, 24 made it keep to the seal. */
-export const SEAL_IS_LOOSE = isMoved()
+/** `transfer()` and streams of bytes move sealed memory, until Node 24 made both keep to the seal. */
+const SEAL_IS_LOOSE = isMoved()
 
 function isMoved(): boolean {
   const sample = new ArrayBuffer(1) as ArrayBuffer & { transfer?(): ArrayBuffer }
+  // Older than both: streams do.
+  if (sample.transfer === undefined) return true
   seal(sample)
   try {
-    sample.transfer?.()
+    sample.transfer()
   } catch {
     return false
   }
@@ -29,7 +31,7 @@ function isMoved(): boolean {
 
 /**
  * At least `bytes` bytes. Where a seal is loose they are WebAssembly's, which nothing moves; where there is no WebAssembly
- * either (`--jitless`), or no address space for it, nothing keeps them from who calls `transfer()`.
+ * either (`--jitless`), or no address space for it, nothing keeps them from who moves them.
  */
 export function fixedMemory(bytes: number): Buffer {
   const memory = SEAL_IS_LOOSE ? webAssemblyMemory(Math.ceil(bytes / PAGE_BYTES)) : undefined

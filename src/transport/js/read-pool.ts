@@ -1,24 +1,19 @@
 /** The memory that the busy sockets of one js transport read to. Knows whether it is shared and how much of it there is, not sockets. */
-import { fixedMemory, SEAL_IS_LOOSE } from '../../codec/node/fixed-memory.js'
+import { fixedMemory } from '../../codec/node/fixed-memory.js'
+import { allocate } from '../../codec/own-buffer.js'
 import { addLender, type Lender } from '../lenders.js'
 
-/** Most bytes of one read. Four times as many are no faster for small frames, and slower for large ones. */
+/** Most bytes of one read to the slab. Four times as many are no faster for small frames, and slower for large ones. */
 export const READ_BYTES = 64 * 1024
 
-const RUN_BYTES = 256 * 1024
+const BLOCK_BYTES = 256 * 1024
 
-/** Sockets that may have runs at a time: each keeps one alive while it is idle. */
-const MOST_RUNS = 32
+/** Sockets that may have blocks at a time: each keeps one alive while it is idle. */
+const MOST_BLOCKS = 32
 
 export class ReadPool implements Lender {
   #slab: Buffer | undefined
-  #runs = 0
-  readonly #mostRuns: number
-
-  /** @param mostRuns 0 where what is given away of a run could be moved while it is read to. */
-  constructor(mostRuns = SEAL_IS_LOOSE ? 0 : MOST_RUNS) {
-    this.#mostRuns = mostRuns
-  }
+  #blocks = 0
 
   /** Where sockets read one after the other: what is read is dealt with before the next one reads. */
   get slab(): Buffer {
@@ -34,19 +29,19 @@ export class ReadPool implements Lender {
     return memory === this.#slab?.buffer
   }
 
-  /** A socket begins to read to runs of its own; false: too many do. */
-  beginRuns(): boolean {
-    if (this.#runs === this.#mostRuns) return false
-    this.#runs++
+  /** A socket begins to read to blocks of its own; false: too many do. */
+  beginBlocks(): boolean {
+    if (this.#blocks === MOST_BLOCKS) return false
+    this.#blocks++
     return true
   }
 
-  endRuns(): void {
-    this.#runs--
+  endBlocks(): void {
+    this.#blocks--
   }
 
-  /** Memory that is read to once, one read behind the other. */
-  newRun(): Buffer {
-    return fixedMemory(RUN_BYTES)
+  /** Memory for one read, which nobody has seen: whoever takes it away does so when nothing is read to it any more. */
+  newBlock(): Buffer {
+    return allocate(BLOCK_BYTES)
   }
 }

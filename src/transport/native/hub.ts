@@ -57,7 +57,6 @@ export class NativeHub implements Lender {
   /** What is being delivered out of the slab, if `sendFrom` may forward it as it lies there, and whose it is. */
   forwardable: FrameBatch = NO_BATCH
   forwardableFrom: ChannelTraits | undefined
-  private delivering: FrameBatch = NO_BATCH
   private readonly slab = new ReceiveSlab()
   private readonly tables: HubTables
   private readonly control: Uint32Array
@@ -236,7 +235,7 @@ export class NativeHub implements Lender {
         rethrowLater(error)
       }
     }
-    if (this.slab.isGiven) this.renewSlab()
+    if (this.control[KEEP] === 0 && this.slab.renew()) this.useSlab()
   }
 
   /** Where in the slab the last frame of a turn ends. */
@@ -248,22 +247,21 @@ export class NativeHub implements Lender {
     return 0
   }
 
-  private renewSlab(): void {
-    // What is forwarded out of it goes first.
+  private useSlab(): void {
+    // What is forwarded out of the one before goes first.
     this.flush()
-    this.tables.slab = this.slab.renew()
+    this.tables.slab = this.slab.bytes
     this.binding.useSlab()
   }
 
   /** Memory that is read to again when this turn is over. */
   isBorrowed(memory: ArrayBufferLike): boolean {
-    const { slab, delivering } = this
-    return memory === slab.bytes.buffer && !slab.isGiven && !isGivenOf(delivering)
+    return this.slab.isLent(memory)
   }
 
   /** It is read to again by this hub, which knows when. */
   owns(memory: ArrayBufferLike): boolean {
-    return memory === this.slab.bytes.buffer || memory === this.lent?.bytes.buffer
+    return this.slab.isLent(memory) || memory === this.lent?.bytes.buffer
   }
 
   /** For the other hubs: of large frames, too, they cannot tell until when they would read them. */
@@ -284,23 +282,23 @@ export class NativeHub implements Lender {
 
   private deliver(channel: NativeChannel, first: number, count: number): void {
     const { slab } = this
-    const batch = new FrameBatch(slab.bytes, slab.rows)
+    const batch = new FrameBatch(slab.shown, slab.rows)
     batch.length = count
     batch.base = 2 * first
     batch.wireStart = batch.start(0) - channel.traits.prefix
     batch.seal = seal
-    batch.owned = slab.mayGive(count, batch.end(count - 1) - batch.wireStart)
+    const size = batch.end(count - 1) - batch.wireStart
+    batch.owned = slab.mayGive(count, size)
     channel.framesReceived += count
-    this.delivering = batch
-    if (channel.traits.forwards) {
+    if (channel.traits.forwards && slab.isBase) {
       this.forwardable = batch
       this.forwardableFrom = channel.traits
     }
     try {
       channel.events.channelBatch(batch)
     } finally {
-      this.delivering = this.forwardable = NO_BATCH
-      slab.isGiven ||= isGivenOf(batch)
+      this.forwardable = NO_BATCH
+      if (batch.given > 0) slab.took(count, size)
       batch.expire()
     }
   }

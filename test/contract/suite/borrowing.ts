@@ -6,7 +6,7 @@ import { createRequire } from 'node:module'
 import { MessageChannel } from 'node:worker_threads'
 import { backendInfo, type Connection, connect, type FrameBatch } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, frame, frames, pattern, stage, uncaught, until } from './harness.js'
+import { type Backend, collectGarbage, frame, frames, pattern, stage, uncaught, until } from './harness.js'
 
 const withCode = (code: string) => expect.objectContaining({ code })
 const expired = withCode('ERR_FRAME_BATCH_EXPIRED')
@@ -312,5 +312,70 @@ export function borrowingContract(backend: Backend): void {
       await all
       expect(got).toEqual(Array.from({ length: 200 }, (_, i) => `frame ${i}`))
     })
+
+    /** Which takes its memory, sealed or not, before Node 24. */
+    function intoStreamOfBytes(bytes: Buffer): void {
+      const start = (controller: ReadableByteStreamController) => {
+        try {
+          controller.enqueue(bytes as Buffer<ArrayBuffer>)
+        } catch (error) {
+          expect(error).toBeInstanceOf(TypeError)
+        }
+      }
+      new ReadableStream({ type: 'bytes', start })
+    }
+
+    /** What `take` was given, or how the connection closed, of 60 frames sent at once. */
+    async function passed(size: number, take: (server: Connection, got: (payload: Buffer) => void) => void) {
+      const { pair } = await stage(backend)
+      const sent = Array.from({ length: 60 }, (_, i) => pattern(size, i))
+      const [client, server] = await pair()
+      const got: Buffer[] = []
+      const closed = new Promise((resolve) => server.once('close', resolve))
+      take(server, (payload) => got.push(payload))
+      for (const payload of sent) client.send(payload)
+      client.end()
+      const error = await closed
+      for (const [i, payload] of got.entries()) expect(payload.equals(sent[i]), `frame ${i}`).toBe(true)
+      if (error === undefined) expect(got.length).toBe(sent.length)
+      else expect(error).toEqual(withCode('ERR_FRAME_PAYLOAD_DETACHED'))
+      return got.length
+    }
+
+    it.each([10, 64, 2000, 20_000, 100_000])(
+      'by a stream of bytes is told where frames are lost with it, of %i bytes each',
+      async (size) => {
+        await passed(size, (server, got) =>
+          server.on('frame', (payload) => {
+            got(Buffer.from(payload))
+            intoStreamOfBytes(payload)
+          }),
+        )
+        const loop = async (server: Connection, got: (payload: Buffer) => void) => {
+          for await (const payload of server) {
+            got(Buffer.from(payload))
+            intoStreamOfBytes(payload)
+          }
+        }
+        await passed(size, (server, got) => void loop(server, got).catch(() => {}))
+      },
+    )
+
+    it.each([10, 20_000])(
+      'by a stream of bytes harms no other connection: batches of %i bytes',
+      async (size) => {
+        await passed(size, (server, got) =>
+          server.onBatch((batch) => {
+            for (let i = 0; i < batch.length && batch.bytes.length > 0; i++) got(Buffer.from(batch.view(i)))
+            intoStreamOfBytes(batch.view(0))
+          }),
+        )
+        collectGarbage()
+        // What was given back is somebody else's by now.
+        const others = Array.from({ length: 50 }, () => Buffer.alloc(256 * 1024))
+        expect(await passed(size, (server, got) => server.on('frame', got))).toBe(60)
+        expect(others.every((memory) => memory.every((byte) => byte === 0))).toBe(true)
+      },
+    )
   })
 }
