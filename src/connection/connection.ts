@@ -223,11 +223,6 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
   // --- from the channel --------------------------------------------------------------------------------------
 
   /** @internal */
-  channelWritten(): void {
-    this.sends?.onWritten(this.channel)
-  }
-
-  /** @internal */
   protected override settleSends(error: Error | undefined): void {
     this.sends?.onClose(this.channel, error)
   }

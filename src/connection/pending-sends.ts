@@ -10,43 +10,51 @@ interface PendingSend {
   readonly end: number
   readonly resolve: () => void
   readonly reject: (reason: unknown) => void
+  readonly abort: Abort | undefined
 }
+
+interface Abort {
+  readonly signal: AbortSignal
+  readonly listener: () => void
+}
+
+/** What one takes beside its frame, which may be nothing but a header. */
+const SEND_COST = 512
+/** They are counted against the memory budget so many at a time. */
+const COUNTED_AT_ONCE = 16
 
 export class PendingSends {
   /** In the order of their bytes; those before `#first` are settled. */
   #queue: PendingSend[] = []
   #first = 0
+  /** How many are counted. */
+  #counted = 0
+
+  get length(): number {
+    return this.#queue.length - this.#first
+  }
 
   /** A frame lies in bytes `start` to `end` of what `channel` has accepted. */
   add(channel: Channel, start: number, end: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onAbort = () => reject(signal?.reason)
-      const done = () => signal?.removeEventListener('abort', onAbort)
-      signal?.addEventListener('abort', onAbort, { once: true })
-      const send: PendingSend = {
-        start,
-        end,
-        resolve: () => {
-          done()
-          resolve()
-        },
-        reject: (reason) => {
-          done()
-          reject(reason)
-        },
-      }
-      this.#queue.push(send)
-      if (this.#queue.length - this.#first === 1) channel.notifyWritten(end)
+      const abort = signal && { signal, listener: () => reject(signal.reason) }
+      abort?.signal.addEventListener('abort', abort.listener, { once: true })
+      this.#queue.push({ start, end, resolve, reject, abort })
+      if (this.length === 1) channel.notifyWritten(end)
+      this.#count(channel)
     })
   }
 
   /** Settles what the kernel has, and asks to be told of the next. */
   onWritten(channel: Channel): void {
     const written = channel.writtenBytes
-    while (this.#first < this.#queue.length && this.#queue[this.#first].end <= written) {
-      this.#queue[this.#first++].resolve()
+    while (this.length > 0 && this.#queue[this.#first].end <= written) {
+      const { abort, resolve } = this.#queue[this.#first++]
+      abort?.signal.removeEventListener('abort', abort.listener)
+      resolve()
     }
-    if (this.#first === this.#queue.length) {
+    this.#count(channel)
+    if (this.length === 0) {
       this.#queue.length = 0
       this.#first = 0
       return
@@ -60,10 +68,20 @@ export class PendingSends {
 
   /** The channel is closed: bytes from `writtenBytes` on were never written. */
   onClose(channel: Channel, cause: Error | undefined): void {
-    for (const send of this.#queue.splice(0).slice(this.#first)) {
-      send.reject(lostSend(channel.id, send.start >= channel.writtenBytes, cause))
-    }
+    const lost = this.#queue.splice(0).slice(this.#first)
     this.#first = 0
+    this.#count(channel)
+    for (const { start, abort, reject } of lost) {
+      abort?.signal.removeEventListener('abort', abort.listener)
+      reject(lostSend(channel.id, start >= channel.writtenBytes, cause))
+    }
+  }
+
+  #count(channel: Channel): void {
+    const counted = this.length - (this.length % COUNTED_AT_ONCE)
+    if (counted === this.#counted) return
+    channel.keep((counted - this.#counted) * SEND_COST)
+    this.#counted = counted
   }
 }
 

@@ -42,6 +42,9 @@ const GONE = 512
  */
 const CHOKE_BYTES = 64 * 1024 * 1024
 
+/** The same for sends that somebody waits for: of small frames they take more memory than the bytes. */
+const CHOKE_SENDS = 16 * 1024
+
 /** Payloads that are copied before the first of them is handed on. */
 const COPY_RUN = 128
 
@@ -225,7 +228,7 @@ export abstract class Receiver<In> extends BareEmitter {
     }
     const delivered = this.#deliver(batch, 0)
     if (delivered < batch.length && (this.#state & DEAF) === 0) this.#hold(batch, delivered)
-    if (this.channel.queuedBytes >= CHOKE_BYTES && this.channel.isFull && this.init.chokes) this.#choke()
+    if (this.init.chokes && this.#isStuffed) this.#choke()
   }
 
   /** @internal */
@@ -250,9 +253,21 @@ export abstract class Receiver<In> extends BareEmitter {
     }
   }
 
+  /** It has more queued than a peer that reads would let come. */
+  get #isStuffed(): boolean {
+    const { channel, sends } = this
+    return (channel.queuedBytes >= CHOKE_BYTES && channel.isFull) || (sends?.length ?? 0) >= CHOKE_SENDS
+  }
+
   #choke(): void {
     this.#state |= CHOKED
     this.channel.pause()
+  }
+
+  #unchoke(): void {
+    if ((this.#state & CHOKED) === 0) return
+    this.#state &= ~CHOKED
+    if (this.#held === undefined && (this.#state & (PAUSED | DEAF)) === 0) this.channel.resume()
   }
 
   #read(): void {
@@ -261,11 +276,15 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** @internal */
   channelDrain(): void {
-    if ((this.#state & CHOKED) !== 0) {
-      this.#state &= ~CHOKED
-      if (this.#held === undefined && (this.#state & (PAUSED | DEAF)) === 0) this.channel.resume()
-    }
+    this.#unchoke()
     guard(() => this.emit('drain'))
+  }
+
+  /** @internal */
+  channelWritten(): void {
+    const { channel, sends } = this
+    sends?.onWritten(channel)
+    if (!channel.isFull && (sends?.length ?? 0) < CHOKE_SENDS / 2) this.#unchoke()
   }
 
   /** @internal */

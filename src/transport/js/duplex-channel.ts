@@ -103,6 +103,11 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     return this.#destroyed || this.#lost || this.#closed
   }
 
+  /** Our owner wants nothing to be read. */
+  protected get isPaused(): boolean {
+    return this.#paused
+  }
+
   get turnShare(): TurnShare {
     return this.hub.turnShare
   }

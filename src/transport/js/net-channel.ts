@@ -27,9 +27,25 @@ export class NetChannel extends DuplexChannel {
 
   /** @internal */
   override onChunk(chunk: Buffer): void {
-    super.onChunk(chunk)
+    const { readShare } = this.hub
+    const frames = this.framesReceived
+    const { most } = readShare
+    const count = Math.min(chunk.length, most)
+    if (count < chunk.length) this.#putBack(chunk.subarray(count))
+    super.onChunk(count < chunk.length ? chunk.subarray(0, count) : chunk)
+    readShare.count(this.framesReceived - frames, count, 0)
     if (chunk.length === FULL_CHUNK && this.#memory === undefined && this.kind === 'socket')
       this.#readInBulk()
+  }
+
+  /** What is too much for this turn comes first in the next one. */
+  #putBack(rest: Buffer): void {
+    const { stream } = this
+    stream.pause()
+    stream.unshift(rest)
+    setImmediate(() => {
+      if (!this.isPaused && !stream.destroyed) stream.resume()
+    })
   }
 
   #readInBulk(): void {

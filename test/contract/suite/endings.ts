@@ -30,6 +30,69 @@ export function endingsContract(backend: Backend): void {
     return unframe(await peer.ended()).map((payload) => payload.length)
   }
 
+  describe('a peer that writes all it has before it reads anything', () => {
+    const ANSWER = Buffer.alloc(8 * 1024 * 1024, 'answer')
+    const TOO_LARGE = Buffer.from([0x40, 0, 0, 0])
+
+    /** Writes much more than what kernels keep, then reads to the end. */
+    async function talk(peer: RawPeer, first: Buffer): Promise<void> {
+      peer.socket.pause()
+      await peer.write(first)
+      for (let i = 0; i < 16; i++) await peer.write(frame(BIG))
+      peer.socket.resume()
+      expect(unframe(await peer.ended()).map((payload) => payload.equals(ANSWER))).toEqual([true])
+      expect(peer.errors).toEqual([])
+    }
+
+    it.each<
+      [string, ServerOptions<Buffer, Bytes>, Buffer, ((connection: Connection<Buffer, Bytes>) => void)?]
+    >([
+      ['answered once', { exchange: 'once', onRequest: () => ANSWER }, frame('go')],
+      ['refused once', { exchange: 'once', errorReply: () => ANSWER }, TOO_LARGE],
+      ['refused', { errorReply: () => ANSWER }, TOO_LARGE, (connection) => connection.on('frame', () => {})],
+      [
+        'failed',
+        {
+          errorReply: () => ANSWER,
+          onRequest: () => {
+            throw new Error('failed')
+          },
+        },
+        frame('go'),
+      ],
+      [
+        'closed gracefully',
+        {},
+        frame('go'),
+        (connection) =>
+          connection.once('frame', () => {
+            connection.send(ANSWER)
+            void connection.close()
+          }),
+      ],
+    ])('reads a large answer when it is %s', async (_how, options, first, onConnection) => {
+      const { server, raw } = await service(backend, options)
+      if (onConnection) server.on('connection', onConnection)
+      await talk(await raw(), first)
+      await talk(await tcp(options, onConnection), first)
+    })
+
+    it('loses nothing of what was sent before a graceful close', async () => {
+      const { pair } = await stage(backend)
+      const [client, server] = await pair()
+      let back = 0
+      server.on('frame', (payload) => {
+        back++
+        if (!server.send(payload)) server.pause()
+      })
+      server.on('drain', () => server.resume())
+      client.on('frame', () => {})
+      for (let i = 0; i < 40; i++) client.send(BIG)
+      await client.close()
+      expect(back).toBe(40)
+    })
+  })
+
   describe('a session whose reading is paused', () => {
     it('goes on when its Connection is made meanwhile', async () => {
       const asked = deferred()

@@ -1,6 +1,6 @@
 /** Limits and deadlines: what is over them is refused with its code, and costs neither memory nor the others. */
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, frame, frames, pattern, stage, trace, until } from './harness.js'
+import { type Backend, closing, deferred, frame, frames, pattern, stage, trace, until } from './harness.js'
 
 const lengthOf = (value: number) => {
   const bytes = Buffer.alloc(4)
@@ -180,6 +180,44 @@ export function limitsContract(backend: Backend): void {
       const closed = closing(server)
       server.send(Buffer.alloc(4_000_000))
       expect(await closed).toMatchObject({ code: 'ERR_FRAME_WRITE_TIMEOUT', limit: 80 })
+    })
+  })
+
+  describe('deadlines that begin when the event loop was busy', () => {
+    /** So long that what counts from its beginning is over behind it. */
+    const work = () => {
+      for (const end = performance.now() + 600; performance.now() < end; );
+    }
+
+    it('for writing are over no sooner', async () => {
+      const { raw, server } = await stage(backend, {
+        writeTimeout: 500,
+        onRequest: () => {
+          work()
+          return Buffer.alloc(8_000_000)
+        },
+      })
+      const peer = await raw()
+      await peer.write(frame('work'))
+      await until(() => peer.socket.bytesRead === 8_000_004)
+      expect(server.stats().faults).toBe(0)
+    })
+
+    it('for the next frame are over no sooner', async () => {
+      const replied = deferred<number>()
+      const { raw } = await stage(backend, {
+        idleTimeout: 500,
+        onRequest: () => {
+          work()
+          replied.resolve(performance.now())
+          return 'done'
+        },
+      })
+      const peer = await raw()
+      await peer.write(frame('work'))
+      const since = await replied.promise
+      await peer.ended()
+      expect(performance.now() - since).toBeGreaterThan(499)
     })
   })
 

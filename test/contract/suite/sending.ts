@@ -1,7 +1,18 @@
 /** What `send` promises: order, copies, limits, backpressure, and the report of what was never written. */
 import { type Connection, encodeFrame, type FrameBatch } from 'framewire'
 import { describe, expect, it } from 'vitest'
-import { type Backend, closing, frame, frames, pattern, settled, stage, trace, unframe } from './harness.js'
+import {
+  type Backend,
+  closing,
+  frame,
+  frames,
+  pattern,
+  settled,
+  stage,
+  trace,
+  unframe,
+  until,
+} from './harness.js'
 
 const code = (expected: string) => expect.objectContaining({ code: expected })
 
@@ -285,6 +296,34 @@ export function sendingContract(backend: Backend): void {
     expect((await got).every((echoed) => echoed.equals(payload))).toBe(true)
     await Promise.all(written)
     expect(most).toBeLessThan(80 * 1024 * 1024)
+  })
+
+  it('nor from one that leaves answers unread which somebody waits for, however small', async () => {
+    const { server, raw, accepted } = await stage(backend)
+    const [connection, peer] = await Promise.all([accepted(), raw()])
+    let [pending, most, held] = [0, 0, 0]
+    connection.on('frame', (payload) => {
+      most = Math.max(most, ++pending)
+      connection
+        .sendAsync(payload)
+        .catch(() => {})
+        .finally(() => pending--)
+    })
+    peer.socket.pause()
+    const count = 400_000
+    const written = peer.write(Buffer.alloc(4 * count))
+    await until(() => {
+      const before = held
+      held = server.stats().heldBytes
+      return pending >= 8 * 1024 && held === before
+    })
+    // Each counts, and some bytes of theirs.
+    expect(held).toBeGreaterThan(pending * 500)
+    peer.socket.resume()
+    await written
+    await until(() => peer.socket.bytesRead === 4 * count && pending === 0)
+    expect(most).toBeLessThan(200_000)
+    expect(server.stats().heldBytes).toBe(0)
   })
 
   it('forwards to a connection of another format', async () => {
