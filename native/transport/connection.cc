@@ -10,6 +10,8 @@ namespace {
 // After a large frame, another of up to its size, and this, gets memory ahead of what arrives of it; as long
 // as half of the budget is left.
 constexpr size_t trusted_bytes = (16u << 20) + 64;
+// Whoever has sent more than one frame may be about to send the next: nothing comes for so long first.
+constexpr uint32_t quiet_ms = 2;
 // Told when there is no memory left to say more.
 Fault exhausted_fault = [] {
   Fault fault;
@@ -38,9 +40,9 @@ Connection *Connection::create(Hub &hub, ChannelConfig &config, bool is_tcp) noe
 
 Connection::Connection(ChannelConfig &config, bool is_tcp) noexcept
     : config_(config), is_tcp_(is_tcp), open_(false), adopted_(false), settling_(false), connecting_(false),
-      paused_(false), own_target_(false), drained_(false), first_seen_(false), framed_(false), ended_(false),
-      ending_(false), shut_(false), closing_(false), lingers_(false), lingering_(false), closed_(false),
-      behind_large_(false), detached_(false), watched_(0) {}
+      paused_(false), own_target_(false), drained_(false), first_seen_(false), framed_(false),
+      streams_(false), ended_(false), ending_(false), shut_(false), closing_(false), lingers_(false),
+      lingering_(false), closed_(false), behind_large_(false), detached_(false), watched_(0) {}
 
 Connection &Connection::waiting(Deadline &deadline, DeadlineKind kind) noexcept {
   return kind == DeadlineKind::write ? static_cast<Backlog &>(deadline).connection
@@ -265,7 +267,12 @@ void Connection::finish_close(bool has_read) noexcept {
   // What the peer's kernel does not have yet is lost if the peer says one word more.
   bool quiet = fault_ == nullptr && !lingers_ && reassembly_.held() == 0 && (has_read || !has_input()) &&
                !(is_tcp_ && platform::has_unsent(fd_));
-  if (ended_ || last_large_or_linger_ == 0 || quiet) return close_now();
+  if (ended_ || last_large_or_linger_ == 0) return close_now();
+  if (quiet && !streams_) return close_now();
+  linger(quiet ? std::min(quiet_ms, last_large_or_linger_) : last_large_or_linger_);
+}
+
+void Connection::linger(uint32_t ms) noexcept {
   lingering_ = true;
   if (!shut_) {
     shut_ = true;
@@ -273,7 +280,7 @@ void Connection::finish_close(bool has_read) noexcept {
   }
   reassembly_.reset(limits());
   account();
-  hub().clock().arm(read_deadline(), hub().linger_list(), last_large_or_linger_);
+  hub().clock().arm(read_deadline(), hub().linger_list(), ms);
   watch();
 }
 

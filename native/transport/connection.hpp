@@ -155,6 +155,7 @@ private:
   void after_write() noexcept;
   void finish_end() noexcept;
   void finish_close(bool has_read) noexcept;
+  void linger(uint32_t ms) noexcept;
   bool has_input() noexcept;
   void close_now() noexcept;
   void closed() noexcept;
@@ -172,6 +173,7 @@ private:
   bool drained_ : 1;    // the last read took all there was, and all of that was looked at
   bool first_seen_ : 1; // a byte has arrived
   bool framed_ : 1;     // so has a whole frame
+  bool streams_ : 1;    // and another one
   bool ended_ : 1;      // the peer's side
   bool ending_ : 1;     // our side, behind the queue
   bool shut_ : 1;       // our side, done

@@ -79,9 +79,11 @@ void Connection::discard() noexcept {
     }
     if (n < 0 && has_queued()) return fail(FaultCode::lost, true, static_cast<int>(n));
     if (n <= 0) return close_now();
-    // It goes on writing while we are closing: it is to be heard out.
-    if (closing_) lingers_ = true;
     hub().memory().received[slot_] += static_cast<double>(n);
+    if (!closing_ || lingers_) continue;
+    // It goes on writing while we are closing: it is to be heard out.
+    lingers_ = true;
+    if (lingering_) hub().clock().arm(read_deadline(), hub().linger_list(), last_large_or_linger_);
   }
 }
 
@@ -114,6 +116,7 @@ void Connection::landed(size_t n) noexcept {
   Outcome outcome;
   reassembly_.landed_own(limits(), n, outcome);
   if (outcome.stop == Landed::large_done) {
+    streams_ = framed_;
     framed_ = true;
     behind_large_ = true;
     last_large_or_linger_ = static_cast<uint32_t>(std::min<size_t>(outcome.large.size, UINT32_MAX));
@@ -139,6 +142,7 @@ void Connection::landed_slab(size_t n) noexcept {
                             static_cast<uint32_t>(hub().cursor()), outcome);
     hub().advance(outcome.consumed);
     if (outcome.rows > 0) {
+      if (framed_ || outcome.rows > 1) streams_ = true;
       whole = framed_ = true;
       behind_large_ = false;
       hub().add_rows(slot_, outcome.rows);
