@@ -77,6 +77,29 @@ export function endingsContract(backend: Backend): void {
       await talk(await tcp(options, onConnection), first)
     })
 
+    it('reads the end, and no reset, when it is closed in the middle of a burst', async () => {
+      const { raw, accepted } = await stage(backend)
+      const [connection, peer] = await Promise.all([accepted(), raw()])
+      let got = 0
+      connection.on('frame', () => {
+        if (++got !== 3) return
+        connection.send('bye')
+        void connection.close()
+      })
+      let isEnded = false
+      peer.socket.once('end', () => {
+        isEnded = true
+      })
+      // A frame each turn, and still some when the end has been read.
+      for (let more = 20; more > 0; more -= isEnded ? 1 : 0) {
+        peer.socket.write(frame('burst'))
+        await settled()
+      }
+      peer.socket.end()
+      expect(unframe(await peer.closed()).map(String)).toEqual(['bye'])
+      expect(peer.errors).toEqual([])
+    })
+
     it('loses nothing of what was sent before a graceful close', async () => {
       const { pair } = await stage(backend)
       const [client, server] = await pair()
