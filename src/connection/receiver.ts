@@ -320,10 +320,10 @@ export abstract class Receiver<In> extends BareEmitter {
     const isBuffer = this.init.serialization.kind === 'buffer'
     let copies: Buffer[] = []
     let first = from
-    const { length } = batch
+    const { bytes, length } = batch
     for (let i = from; i < length; i++) {
       if ((this.#state & (PAUSED | DEAF)) !== 0) return i
-      if (batch.isDetached) {
+      if (bytes.length === 0 && batch.isDetached) {
         this.fail(new FrameError('ERR_FRAME_PAYLOAD_DETACHED'))
         return length
       }
