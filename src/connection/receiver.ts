@@ -320,20 +320,19 @@ export abstract class Receiver<In> extends BareEmitter {
     const isBuffer = this.init.serialization.kind === 'buffer'
     let copies: Buffer[] = []
     let first = from
-    const { bytes, length } = batch
+    const { length } = batch
     for (let i = from; i < length; i++) {
       if ((this.#state & (PAUSED | DEAF)) !== 0) return i
-      if (bytes.length === 0 && batch.isDetached) {
-        this.fail(new FrameError('ERR_FRAME_PAYLOAD_DETACHED'))
-        return length
-      }
       let payload: unknown
       if (isBuffer) {
-        // What was copied ahead is copied again if it went away with a neighbour that the consumer has transferred.
-        if (
-          i === first + copies.length ||
-          (copies[i - first].length === 0 && batch.end(i) > batch.start(i))
-        ) {
+        // What was copied ahead may have gone away with a neighbour that the consumer has transferred.
+        const isThere =
+          i < first + copies.length && (copies[i - first].length > 0 || batch.end(i) === batch.start(i))
+        if (!isThere) {
+          if (batch.isDetached) {
+            this.fail(new FrameError('ERR_FRAME_PAYLOAD_DETACHED'))
+            return length
+          }
           first = i
           copies = batch.copyRun(i, Math.min(i + COPY_RUN, length))
         }
