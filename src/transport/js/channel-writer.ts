@@ -13,6 +13,7 @@ import {
   writeFrame,
   writeTextFrame,
 } from '../../codec/encoder.js'
+import { allocatePooled } from '../../codec/own-buffer.js'
 import { FrameError } from '../../errors.js'
 import { type CompiledFormat, MAX_FRAME_LENGTH, writeHeader } from '../../format.js'
 import { type ChannelConfig, type ChannelEvents, COPY_BYTES } from '../contract.js'
@@ -78,8 +79,10 @@ export abstract class ChannelWriter implements SlabUser {
     if (bytes.length > COPY_BYTES) return this.#sendLarge(bytes, size)
     const { out } = this.hub
     const at = out.reserve(this, size)
-    out.at = writeFrame(format, bytes, out.bytes, at)
-    return this.#accept(size)
+    const end = writeFrame(format, bytes, out.bytes, at)
+    const goesOn = this.#accept(size)
+    out.at = end
+    return goesOn
   }
 
   sendOwn(text: string): boolean {
@@ -103,8 +106,10 @@ export abstract class ChannelWriter implements SlabUser {
     const room = textFrameRoom(format, text)
     if (room > COPY_BYTES) return this.#queueFrame(encode(format, maxFrameLength, text))
     const at = out.reserve(this, room)
-    out.at = writeTextFrame(format, maxFrameLength, text, out.bytes, at)
-    return this.#accept(out.at - at)
+    const end = writeTextFrame(format, maxFrameLength, text, out.bytes, at)
+    const goesOn = this.#accept(end - at)
+    out.at = end
+    return goesOn
   }
 
   #sendLarge(bytes: Uint8Array, size: number): boolean {
@@ -114,24 +119,25 @@ export abstract class ChannelWriter implements SlabUser {
     if (isBorrowed || !isStable(bytes.buffer) || holdsHeader(format)) {
       return this.#queueFrame(encode(format, maxFrameLength, bytes))
     }
-    const { out, deadlines } = this.hub
-    const at = out.reserve(this, size - bytes.length)
-    out.at = at + writeHeader(format, bytes.length, out.bytes, at)
-    out.collect()
-    this.#queue().push(bytes, undefined, deadlines.now())
-    return this.#accept(size)
+    const header = allocatePooled(size - bytes.length)
+    writeHeader(format, bytes.length, header, 0)
+    return this.#queueFrame(header, bytes)
   }
 
-  /** Queues a frame that lies in memory of its own. */
-  #queueFrame(frame: Uint8Array): boolean {
-    const { out, deadlines } = this.hub
+  /** Queues a frame that lies in memory of its own, or a header and its payload. */
+  #queueFrame(frame: Uint8Array, payload?: Uint8Array): boolean {
+    const { out } = this.hub
     out.collect()
-    this.#queue().push(frame, undefined, deadlines.now())
     out.touch(this)
-    return this.#accept(frame.length)
+    return this.#accept(frame.length + (payload?.length ?? 0), frame, payload)
   }
 
-  #accept(size: number): boolean {
+  /**
+   * The last call of every send, with what goes past the out slab. At the end of the stack it throws, as any call does: before
+   * something was queued or counted, or not at all.
+   */
+  #accept(size: number, frame?: Uint8Array, payload?: Uint8Array): boolean {
+    if (frame !== undefined) this.#queue().pushFrame(frame, payload, this.hub.deadlines.now())
     this.acceptedBytes += size
     this.framesSent++
     if (this.acceptedBytes - this.writtenBytes < this.config.highWaterMark) return true
@@ -150,7 +156,7 @@ export abstract class ChannelWriter implements SlabUser {
 
   /** @internal */
   takeOut(piece: Buffer, slab: Slab): void {
-    if (!this.isOver) this.#queue().push(piece, slab, this.hub.deadlines.now())
+    if (!this.isOver) this.#queue().pushPiece(piece, slab, this.hub.deadlines.now())
   }
 
   /** @internal */

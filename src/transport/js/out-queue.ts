@@ -64,8 +64,15 @@ export class OutQueue {
     this.#onDone = onDone
   }
 
-  push(bytes: Uint8Array, slab: Slab | undefined, now: number): void {
+  pushPiece(bytes: Uint8Array, slab: Slab, now: number): void {
     this.#pieces.push({ bytes, length: bytes.length, slab, queuedAt: now })
+  }
+
+  /** A whole frame, or a header and its payload: all of it is queued, or nothing when this throws. */
+  pushFrame(frame: Uint8Array, payload: Uint8Array | undefined, now: number): void {
+    const first: Piece = { bytes: frame, length: frame.length, slab: undefined, queuedAt: now }
+    if (payload === undefined) this.#pieces.push(first)
+    else this.#pieces.push(first, { bytes: payload, length: payload.length, slab: undefined, queuedAt: now })
   }
 
   /**

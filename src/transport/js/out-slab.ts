@@ -5,8 +5,11 @@
  *
  * Memory that a write still uses is not used again: the slab is put aside until that write is done. A channel that is
  * stuck would keep a whole slab so, therefore only a few are lent; beyond that {@link lend} says to copy.
+ *
+ * Whoever sends may be at the end of the stack, where any call throws: it comes before what it is to change.
  */
 import { OwnBytes } from '../../codec/own-buffer.js'
+import { needStackRoom } from './stack-room.js'
 
 /** Slabs that may be put aside at a time. */
 const MOST_LENT = 4
@@ -42,6 +45,14 @@ class Turn {
   /** So many of them were handed over. */
   collected = 0
 
+  /** The user comes last: what is not there yet does not count. */
+  add(user: SlabUser, start: number, end: number): void {
+    const at = 2 * this.users.length
+    this.edges[at] = start
+    this.edges[at + 1] = end
+    this.users.push(user)
+  }
+
   clear(): void {
     this.collected = 0
     this.users.length = 0
@@ -70,9 +81,12 @@ export class OutSlab {
     this.bytes = this.#slab.bytes
   }
 
-  /** Offset of `size` free bytes for `user`, which writes all of them and then sets `at` behind them. */
+  /**
+   * Offset of `size` free bytes for `user`, which writes all of them and then sets `at` behind them. Until it does they are nobody's.
+   * @throws {RangeError} the stack is at its end.
+   */
   reserve(user: SlabUser, size: number): number {
-    while (this.at + size > this.#size) this.flush()
+    if (this.at + size > this.#size) this.#makeRoom(size)
     if (this.#owner !== user) this.#changeOwner(user)
     return this.at
   }
@@ -95,37 +109,35 @@ export class OutSlab {
 
   /** `user` has something to write at the end of the turn that does not lie here. */
   touch(user: SlabUser): void {
-    this.#turn.users.push(user)
-    this.#turn.edges.push(this.at, this.at)
     this.#schedule()
+    this.#turn.add(user, this.at, this.at)
   }
 
   /** Hands what lies here to its channels, so that something else can be queued behind it. Writes nothing yet. */
   collect(): void {
-    if (this.#owner !== undefined && this.at > this.#start) {
-      this.#turn.users.push(this.#owner)
-      this.#turn.edges.push(this.#start, this.at)
-    }
+    const turn = this.#turn
+    if (this.#owner !== undefined && this.at > this.#start) turn.add(this.#owner, this.#start, this.at)
     this.#owner = undefined
-    const { users, edges } = this.#turn
+    const { users, edges } = turn
     const slab = this.#slab
     const { buffer, byteOffset } = slab.bytes
-    for (let i = this.#turn.collected; i < users.length; i++) {
+    for (let i = turn.collected; i < users.length; i++) {
       const length = edges[2 * i + 1] - edges[2 * i]
       if (length > 0) users[i].takeOut(new OwnBytes(buffer, byteOffset + edges[2 * i], length), slab)
+      turn.collected = i + 1
     }
-    this.#turn.collected = users.length
   }
 
   /** Lets every channel write. A write may send again: that is the next flush's. */
   flush(): void {
-    this.#scheduled = false
     this.collect()
     const turn = this.#turn
     const slab = this.#slab
+    const spare = new Turn()
+    this.#scheduled = false
     if (turn.users.length > 0) {
       this.#turn = this.#spareTurn
-      this.#spareTurn = new Turn()
+      this.#spareTurn = spare
       slab.flushes++
       try {
         for (const user of turn.users) user.writeOut()
@@ -138,20 +150,24 @@ export class OutSlab {
     this.#recycle(slab)
   }
 
+  #makeRoom(size: number): void {
+    needStackRoom()
+    while (this.at + size > this.#size) this.flush()
+  }
+
   #changeOwner(user: SlabUser): void {
+    this.#schedule()
     if (this.#owner !== undefined && this.at > this.#start) {
-      this.#turn.users.push(this.#owner)
-      this.#turn.edges.push(this.#start, this.at)
+      this.#turn.add(this.#owner, this.#start, this.at)
     }
     this.#owner = user
     this.#start = this.at
-    this.#schedule()
   }
 
   #schedule(): void {
     if (this.#scheduled) return
-    this.#scheduled = true
     process.nextTick(this.#flushLater)
+    this.#scheduled = true
   }
 
   readonly #flushLater = (): void => {

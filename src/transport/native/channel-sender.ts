@@ -15,6 +15,11 @@ import type { Writer } from './spare-blocks.js'
 /** From here on a payload goes out as a piece of its own, without a copy. */
 const LARGE = COPY_BYTES
 
+/** Where a frame that is queued lies: in the out slab, in the receive slab, or its payload in memory of its own. */
+const FROM_OUT = 0
+const FROM_SLAB = 1
+const FROM_MEMORY = 2
+
 /** Bits of a channel's state; one field, because there is one in every idle connection. */
 export const WRITABLE = 1
 export const DESTROYED = 2
@@ -55,7 +60,7 @@ export abstract class ChannelSender implements Writer {
     if (length > LARGE) return this.sendLarge(bytes)
     if (!traits.plain) return this.sendFormatted(bytes)
     const { hub } = traits
-    const at = hub.reserve(this.slot, length + 4)
+    const at = hub.reserve(length + 4)
     const { out } = hub
     out[at] = length >>> 24
     out[at + 1] = length >>> 16
@@ -63,21 +68,15 @@ export abstract class ChannelSender implements Writer {
     out[at + 3] = length
     if (length <= 16) for (let i = 0; i < length; i++) out[at + 4 + i] = bytes[i]
     else out.set(bytes, at + 4)
-    return this.accepted(length + 4)
+    return this.accept(FROM_OUT, at, at + length + 4, length + 4)
   }
 
   private sendFormatted(bytes: Uint8Array): boolean {
     const { hub, config, limit } = this.traits
     const size = frameSize(config.format, limit, bytes.length)
     if (size > hub.outBytes) return this.sendWide(bytes, size)
-    const at = hub.reserve(this.slot, size)
-    try {
-      writeFrame(config.format, bytes, hub.out, at)
-    } catch (error) {
-      hub.shrink(at)
-      throw error
-    }
-    return this.accepted(size)
+    const at = hub.reserve(size)
+    return this.accept(FROM_OUT, at, writeFrame(config.format, bytes, hub.out, at), size)
   }
 
   private sendText(text: string): boolean {
@@ -89,14 +88,9 @@ export abstract class ChannelSender implements Writer {
     }
     const room = textFrameRoom(config.format, text)
     if (room > hub.outBytes) return this.send(Buffer.from(text))
-    const at = hub.reserve(this.slot, room)
-    let end = at
-    try {
-      end = writeTextFrame(config.format, limit, text, hub.out, at)
-    } finally {
-      hub.shrink(end)
-    }
-    return this.accepted(end - at)
+    const at = hub.reserve(room)
+    const end = writeTextFrame(config.format, limit, text, hub.out, at)
+    return this.accept(FROM_OUT, at, end, end - at)
   }
 
   sendOwn(text: string): boolean {
@@ -113,13 +107,12 @@ export abstract class ChannelSender implements Writer {
     if (!plain && config.format.strip >= 0) return this.sendWide(bytes, prefix + bytes.length)
     hub.flush()
     const at = hub.outBytes - prefix
+    const size = prefix + bytes.length
     writeHeader(config.format, bytes.length, hub.out, at)
     const isBorrowed = hub.isBorrowed(bytes.buffer) || isLent(bytes.buffer, hub)
-    hub.binding.sendLarge(this.slot, at, at + prefix, bytes, isBorrowed)
     // The next large frame may not be read to what is being written.
-    if (bytes.buffer === hub.lent?.bytes.buffer)
-      hub.lent.writtenBy(this, this.acceptedBytes + prefix + bytes.length)
-    return this.accepted(prefix + bytes.length)
+    if (bytes.buffer === hub.lent?.bytes.buffer) hub.lent.writtenBy(this, this.acceptedBytes + size)
+    return this.accept(FROM_MEMORY, at, at + prefix, size, bytes, isBorrowed)
   }
 
   private sendWide(bytes: Uint8Array, size: number): boolean {
@@ -127,12 +120,11 @@ export abstract class ChannelSender implements Writer {
     const frame = Buffer.allocUnsafeSlow(size)
     writeFrame(config.format, bytes, frame, 0)
     hub.flush()
-    hub.binding.sendLarge(this.slot, 0, 0, frame, false)
-    return this.accepted(size)
+    return this.accept(FROM_MEMORY, 0, 0, size, frame)
   }
 
   sendFrom(batch: FrameBatch, i: number): boolean {
-    const { traits, slot } = this
+    const { traits } = this
     const { hub } = traits
     const from = hub.forwardableFrom as ChannelTraits
     const isForwardable = batch === hub.forwardable && (from === traits || sameWire(from, traits))
@@ -144,8 +136,7 @@ export abstract class ChannelSender implements Writer {
     if (length > traits.limit) throw tooLarge(length, traits.limit)
     if (!this.writable) return false
     const size = traits.prefix + length
-    hub.forward(slot, end - size, end)
-    return this.accepted(size)
+    return this.accept(FROM_SLAB, end - size, end, size)
   }
 
   /** What is not forwarded as it lies. Queued without a copy is memory of this hub, which waits for it, and what is given away. */
@@ -156,12 +147,32 @@ export abstract class ChannelSender implements Writer {
     return this.send(isKept ? batch.copy(i) : batch.view(i))
   }
 
-  private accepted(size: number): boolean {
+  /**
+   * The last call of every send: queues the frame and counts it. At the end of the stack it throws, as any call does: before it has
+   * done so, or not at all.
+   */
+  private accept(
+    from: number,
+    start: number,
+    end: number,
+    size: number,
+    payload?: Uint8Array,
+    isBorrowed = false,
+  ): boolean {
+    const { hub, highWaterMark } = this.traits
+    if (from === FROM_OUT) hub.queue(this.slot, start, end)
+    else if (from === FROM_SLAB) hub.forward(this.slot, start, end)
+    else hub.binding.sendLarge(this.slot, start, end, payload as Uint8Array, isBorrowed)
     const accepted = this.acceptedBytes + size
     this.acceptedBytes = accepted
     this.framesSent += 1
-    const { hub, highWaterMark } = this.traits
-    return accepted - hub.written[this.slot] < highWaterMark || this.acceptedMuch()
+    if (accepted - hub.written[this.slot] < highWaterMark) return true
+    try {
+      return this.acceptedMuch()
+    } catch {
+      // The frame is queued, and nobody may take it for one that is not. It goes when the turn ends.
+      return true
+    }
   }
 
   private acceptedMuch(): boolean {

@@ -132,17 +132,21 @@ export class NativeHub implements Lender {
 
   // --- sending
 
-  /** Room for `size` bytes (at most `outBytes`) of `slot` in the out slab; returns where. To be filled before anything else is called. */
-  reserve(slot: number, size: number): number {
+  // Whoever sends may be at the end of the stack, where any call throws: it comes before what it is to change.
+
+  /** Room for `size` bytes (at most `outBytes`) in the out slab; returns where. It is nobody's before `queue`, called next, says whose. */
+  reserve(size: number): number {
+    const { control } = this
+    const at = control[OUT]
+    if (at + size <= OUT_BYTES && control[SEGMENTS] < MAX_SEGMENTS) return at
+    this.flush()
+    return 0
+  }
+
+  /** Queues what lies in the out slab from `at`, where `reserve` has said, to `end`. All of it, or nothing when this throws. */
+  queue(slot: number, at: number, end: number): void {
     const { control, segments } = this
-    let at = control[OUT]
-    let count = control[SEGMENTS]
-    if (at + size > OUT_BYTES || count === MAX_SEGMENTS) {
-      this.flush()
-      at = 0
-      count = 0
-    }
-    control[OUT] = at + size
+    const count = control[SEGMENTS]
     const last = 4 * count - 4
     if (
       count > 0 &&
@@ -150,17 +154,11 @@ export class NativeHub implements Lender {
       segments[last + 2] === at &&
       segments[last + 3] === KIND_OUT
     ) {
-      segments[last + 2] = at + size
+      segments[last + 2] = end
     } else {
-      this.addSegment(count, slot, at, at + size, KIND_OUT)
+      this.addSegment(count, slot, at, end, KIND_OUT)
     }
-    return at
-  }
-
-  /** Gives back the end of the room `reserve` gave last: from `end` on nothing was written. */
-  shrink(end: number): void {
-    this.control[OUT] = end
-    this.segments[4 * this.control[SEGMENTS] - 2] = end
+    control[OUT] = end
   }
 
   /** Queues bytes of the receive slab as they lie; only while the turn that delivered them runs. */
@@ -199,14 +197,14 @@ export class NativeHub implements Lender {
   private addSegment(index: number, slot: number, start: number, end: number, kind: number): void {
     const { control, segments } = this
     const at = 4 * index
+    // In a turn the addon looks when the turn is over.
+    if (index === 0 && control[IN_TURN] === 0) process.nextTick(this.flushLater)
     this.forwardSlot = NONE
     segments[at] = slot
     segments[at + 1] = start
     segments[at + 2] = end
     segments[at + 3] = kind
     control[SEGMENTS] = index + 1
-    // In a turn the addon looks when the turn is over.
-    if (index === 0 && control[IN_TURN] === 0) process.nextTick(this.flushLater)
   }
 
   // --- turns

@@ -24,8 +24,9 @@ export class Block {
 
   /** `writer` reads it until it has written its first `count` bytes. */
   writtenBy(writer: Writer, count: number): void {
+    // The writer last: a push that throws, at the end of the stack, leaves no writer with another one's count.
+    this.counts[this.writers.length] = count
     this.writers.push(writer)
-    this.counts.push(count)
   }
 
   get isFree(): boolean {

@@ -18,6 +18,7 @@ import { requestContract } from './requests.js'
 import { sendingContract } from './sending.js'
 import { serverContract } from './server.js'
 import { socketContract } from './sockets.js'
+import { stackEndContract } from './stack-end.js'
 import { streamContract } from './streams.js'
 import { unixPathContract } from './unix-path.js'
 import { waitingContract } from './waiting.js'
@@ -26,6 +27,7 @@ export function connectionContract(backend: Backend): void {
   describe('delivery', () => deliveryContract(backend))
   describe('borrowing', () => borrowingContract(backend))
   describe('sending', () => sendingContract(backend))
+  describe('sending at the end of the stack', () => stackEndContract(backend))
   describe('lifecycle', () => lifecycleContract(backend))
   describe('endings', () => endingsContract(backend))
   describe('waiting frames', () => waitingContract(backend))
