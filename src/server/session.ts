@@ -262,10 +262,12 @@ function handlerError(cause: unknown, connectionId: number, message?: string): F
 }
 
 /**
- * A promise of what a handler returned, if it is to be waited for; as `await` sees it: whatever a thenable does, it settles once.
+ * A promise of what a handler returned, if it is to be waited for: whatever its `then` does, this one settles once. Always one of
+ * ours, because a promise may have a `then` of its own, which `await` and `Promise.resolve` do not look at.
  * @throws what reading its `then` throws.
  */
 export function promiseOf(value: unknown): Promise<unknown> | undefined {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined
-  return typeof (value as { then?: unknown }).then === 'function' ? Promise.resolve(value) : undefined
+  if (typeof (value as { then?: unknown }).then !== 'function') return undefined
+  return new Promise((resolve) => resolve(value))
 }

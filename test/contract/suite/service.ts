@@ -100,6 +100,13 @@ export const brokenThenables: Record<string, () => never> = {
     thenable(() => {
       throw new Error('the reason is private')
     }),
+  'returns a promise with a then of its own, which throws': () =>
+    Object.assign(Promise.resolve('unheard'), {
+      // biome-ignore lint/suspicious/noThenProperty: that is what it is for
+      then: () => {
+        throw new Error('the reason is private')
+      },
+    }) as never,
   'returns what has no then to read': () =>
     ({
       // biome-ignore lint/suspicious/noThenProperty: that is what it is for
