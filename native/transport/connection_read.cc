@@ -216,7 +216,7 @@ void Connection::resume() noexcept {
 // --- accounts and deadlines
 
 bool Connection::account() noexcept {
-  size_t now = reassembly_.reserved() + (backlog_ != nullptr ? backlog_->queue.size() : 0);
+  size_t now = reassembly_.reserved() + (backlog_ != nullptr ? backlog_->queue.reserved() : 0);
   Budget &budget = config_.budget;
   if (now > accounted_ && budget.would_exceed(now - accounted_)) return false;
   budget.held += now;

@@ -6,8 +6,9 @@
 namespace framewire {
 
 namespace {
-// Small appends share a chunk.
-constexpr size_t chunk_bytes = 16 * 1024;
+// Small appends share a chunk. The first is for a header in front of a held payload; each behind it is twice
+// as large.
+constexpr size_t least_chunk = 256, most_chunk = 16 * 1024;
 } // namespace
 
 WriteQueue::Chunk *WriteQueue::make_chunk(size_t capacity, uint64_t now) noexcept {
@@ -22,26 +23,44 @@ WriteQueue::Chunk *WriteQueue::make_chunk(size_t capacity, uint64_t now) noexcep
   return chunk;
 }
 
-void WriteQueue::free_chunk(Chunk *chunk) noexcept {
-  delete chunk->held;
-  std::free(chunk);
+size_t WriteQueue::cost(const Chunk *chunk) noexcept {
+  return sizeof(Chunk) + (chunk->held != nullptr ? chunk->size : chunk->capacity);
 }
 
 void WriteQueue::link(Chunk *chunk) noexcept {
   (tail_ != nullptr ? tail_->next : head_) = chunk;
   tail_ = chunk;
+  reserved_ += cost(chunk);
+}
+
+void WriteQueue::drop_head() noexcept {
+  Chunk *chunk = head_;
+  reserved_ -= cost(chunk);
+  head_ = chunk->next;
+  if (head_ == nullptr) tail_ = nullptr;
+  delete chunk->held;
+  std::free(chunk);
 }
 
 bool WriteQueue::append(const void *bytes, size_t size, uint64_t now) noexcept {
   if (size == 0) return true;
+  const auto *from = static_cast<const uint8_t *>(bytes);
   Chunk *tail = tail_;
-  if (tail == nullptr || tail->held != nullptr || tail->capacity - tail->size < size) {
-    tail = make_chunk(std::max(size, chunk_bytes), now);
-    if (tail == nullptr) return false;
-    link(tail);
+  bool shares = tail != nullptr && tail->held == nullptr;
+  size_t first = shares ? std::min(size, tail->capacity - tail->size) : 0;
+  size_t rest = size - first;
+  if (rest > 0) {
+    size_t capacity = shares ? 2 * std::min(tail->capacity, most_chunk / 2) : least_chunk;
+    Chunk *chunk = make_chunk(std::max(rest, capacity), now);
+    if (chunk == nullptr) return false;
+    std::memcpy(chunk->data, from + first, rest);
+    chunk->size = rest;
+    link(chunk);
   }
-  std::memcpy(tail->data + tail->size, bytes, size);
-  tail->size += size;
+  if (first > 0) {
+    std::memcpy(tail->data + tail->size, from, first);
+    tail->size += first;
+  }
   size_ += size;
   return true;
 }
@@ -84,20 +103,12 @@ void WriteQueue::consume(size_t size) noexcept {
       return;
     }
     size -= rest;
-    Chunk *next = head_->next;
-    free_chunk(head_);
-    head_ = next;
-    if (head_ == nullptr) tail_ = nullptr;
+    drop_head();
   }
 }
 
 void WriteQueue::clear() noexcept {
-  while (head_ != nullptr) {
-    Chunk *next = head_->next;
-    free_chunk(head_);
-    head_ = next;
-  }
-  tail_ = nullptr;
+  while (head_ != nullptr) drop_head();
   size_ = 0;
 }
 

@@ -26,6 +26,8 @@ public:
 
   size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
+  // Memory that is set aside for that, held payloads as a whole.
+  size_t reserved() const noexcept { return reserved_; }
   // When the oldest byte still here was queued, in loop milliseconds. Only while not empty.
   uint64_t oldest() const noexcept { return head_->queued_at; }
 
@@ -52,12 +54,14 @@ private:
     uint8_t data[1];
   };
   static Chunk *make_chunk(size_t capacity, uint64_t now) noexcept;
-  static void free_chunk(Chunk *chunk) noexcept;
+  static size_t cost(const Chunk *chunk) noexcept;
   void link(Chunk *chunk) noexcept;
+  void drop_head() noexcept;
 
   Chunk *head_ = nullptr;
   Chunk *tail_ = nullptr;
   size_t size_ = 0;
+  size_t reserved_ = 0;
 };
 
 } // namespace framewire

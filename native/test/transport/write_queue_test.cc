@@ -110,3 +110,26 @@ TEST_CASE("the oldest byte tells when it was queued") {
   queue.consume(30'000);
   CHECK(queue.oldest() == 9);
 }
+
+TEST_CASE("little is set aside for what is queued") {
+  WriteQueue queue;
+  Memory memory{Bytes(20'000, 7), 20'000};
+  for (int i = 0; i < 1000; i++) {
+    REQUIRE(queue.append("head", 4, 1));
+    REQUIRE(queue.append_held(std::make_unique<Lent>(memory), 0, 20'000, 1));
+  }
+  CHECK(queue.reserved() >= queue.size());
+  CHECK(queue.reserved() < queue.size() + 1000 * 500);
+  queue.clear();
+  CHECK(queue.reserved() == 0);
+
+  // Sizes that do not fit the rest of a chunk are divided.
+  Bytes piece(9'000, 1);
+  for (int i = 0; i < 1000; i++) REQUIRE(queue.append(piece.data(), piece.size(), 1));
+  CHECK(queue.reserved() < queue.size() / 100 * 102);
+  queue.consume(queue.size());
+  CHECK(queue.reserved() == 0);
+
+  REQUIRE(queue.append("x", 1, 1));
+  CHECK(queue.reserved() < 500);
+}
