@@ -65,6 +65,8 @@ class JsListener implements Listener {
         this.#server.off('error', reject)
         this.#server.on('error', (error) => this.#onError(error))
         this.#address = addressOf(this.#target, this.#server.address())
+        // Behind TLS nobody asks for them.
+        if (this.#config.tls === undefined) this.#lastDescriptors.watch()
         resolve()
       })
     })
@@ -74,6 +76,7 @@ class JsListener implements Listener {
   announceAll(): void {}
 
   close(): Promise<void> {
+    this.#lastDescriptors.stop()
     // node:net calls back when the connections are gone too; the descriptor is closed before the next turn.
     this.#server.close()
     const closed = [new Promise((resolve) => setImmediate(resolve))]

@@ -1,6 +1,6 @@
 // A server in a process of its own, so that what it costs can be measured and what happens to it hurts nobody else.
 // Echoes frames, and answers questions of the process that started it.
-import { readdirSync } from 'node:fs'
+import { closeSync, openSync, readdirSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createServer } from 'framewire'
@@ -18,7 +18,18 @@ server.on('drop', ({ reason, count }) => {
   dropped[reason] = (dropped[reason] ?? 0) + count
 })
 
+const files = []
+
 const questions = {
+  // Opens files until no descriptor is left, or closes them again.
+  fill: () => {
+    try {
+      for (;;) files.push(openSync('/dev/null'))
+    } catch {
+      return files.length
+    }
+  },
+  empty: () => files.splice(0).forEach((file) => void closeSync(file)),
   memory: () => {
     collect()
     return { rss: process.memoryUsage.rss(), stats: server.stats(), dropped }

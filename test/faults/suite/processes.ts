@@ -63,6 +63,47 @@ export function processFaults(backend: Backend): void {
     })
   }
 
+  if (process.platform === 'linux') {
+    it('23. with every descriptor in other hands clients are refused and counted, and served when there are some', async () => {
+      const program = await startProgram(
+        'server.mjs',
+        { backend, options: {} },
+        { execPath: '/bin/sh', execArgv: ['-c', `ulimit -n 64; exec "${process.execPath}" "$0" "$1"`] },
+      )
+      const ask = () =>
+        new Promise<string>((resolve) => {
+          const socket = connectRaw(program.path)
+          socket.on('error', () => {})
+          socket.on('data', (answer) => {
+            resolve(String(answer))
+            socket.destroy()
+          })
+          socket.on('close', () => resolve('refused'))
+          socket.write(frame('ping'))
+        })
+      const counted = async () => {
+        const { dropped } = await program.ask<{ dropped: Record<string, number> }>('stats')
+        return dropped.descriptors ?? 0
+      }
+      const connections = async () =>
+        (await program.ask<{ stats: { connections: number } }>('stats')).stats.connections
+      for (let round = 0; round < 2; round++) {
+        // Theirs are free again.
+        while ((await connections()) > 0);
+        expect(await program.ask<number>('fill')).toBeGreaterThan(10)
+        // The js backend takes a second to notice.
+        const before = await counted()
+        while ((await counted()) === before) expect(await ask()).toBe('refused')
+        const first = await counted()
+        for (let i = 0; i < 10; i++) expect(await ask()).toBe('refused')
+        // One may come while another thread of the process has a file open for a moment.
+        expect((await counted()) - first).toBeGreaterThanOrEqual(9)
+        await program.ask('empty')
+        for (let i = 0; i < 10; i++) expect(await ask()).toBe(String(frame('ping')))
+      }
+    })
+  }
+
   describe('24. a socket path is taken by one, never from somebody alive, and left as it was found:', () =>
     unixPathContract(backend))
 
