@@ -8,7 +8,7 @@ interface ConnectCommon extends ChannelOptions {
   readonly backend?: BackendName
   /** What payloads are to the application. Default 'buffer'. */
   readonly serialization?: Serialization
-  /** From the call until the connection is made, whole ms, 0 = off. Default 10,000. */
+  /** From the call until the connection is made, the name's look-up included, whole ms, 0 = off. Default 10,000. */
   readonly connectTimeout?: number
   /** Options of `tls.connect`; js backend. */
   readonly tls?: object

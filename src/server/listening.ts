@@ -13,6 +13,7 @@ import type {
   ListenTarget,
   Transport,
 } from '../transport/contract.js'
+import { firstAddressOf } from '../transport/names.js'
 import { checkPathLength, isNamespaceName } from '../transport/unix-address.js'
 import { checkDescriptor, pathOfDescriptor } from './inherited.js'
 import type { ResolvedListen } from './listen-options.js'
@@ -28,7 +29,7 @@ export interface Listening {
 
 /** @throws what `Server.listen` throws; nothing is left behind then. */
 export async function startListening(
-  { target, socket }: ResolvedListen,
+  { target, socket, signal }: ResolvedListen,
   backend: BackendName,
   config: ListenerConfig,
   events: ListenerEvents,
@@ -42,7 +43,7 @@ export async function startListening(
   }
   if (target.kind === 'path') checkPathLength(target.path)
   if (target.kind === 'fd') checkDescriptor(target.fd)
-  const listener = await transport.listen(target, config, events)
+  const listener = await transport.listen(await addressed(target, signal), config, events)
   // What a descriptor is shows only now.
   if (config.needPeer && 'port' in listener.address) {
     await listener.close()
@@ -50,6 +51,12 @@ export async function startListening(
   }
   const address = await addressOf(target, listener)
   return { transport, listener, address, close: () => listener.close() }
+}
+
+/** Names are looked up here, where the signal ends that before anything is bound. */
+async function addressed(target: ListenTarget, signal: AbortSignal | undefined): Promise<ListenTarget> {
+  if (target.kind !== 'port' || target.host === undefined) return target
+  return { ...target, host: await firstAddressOf(target.host, signal) }
 }
 
 function noPeers(): FrameError {

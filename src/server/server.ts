@@ -100,7 +100,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
       await starting
     } catch (error) {
       if (this.#state === 'starting') this.#state = 'new'
-      throw error
+      if (!listen.signal?.aborted) throw error
     }
     if (listen.signal?.aborted) {
       await this.close()

@@ -151,7 +151,10 @@ export type Address =
   | { readonly path: string }
   | { readonly host: string; readonly port: number; readonly family: 'IPv4' | 'IPv6' }
 
-/** Where to listen. The unix path has passed the owner's checks (length, leftover, mode): see src/server/unix-path.ts. */
+/**
+ * Where to listen. The unix path has passed the owner's checks (length, leftover, mode): see src/server/unix-path.ts.
+ * `host` is an address, no name.
+ */
 export type ListenTarget =
   | { readonly kind: 'path'; readonly path: string; readonly backlog: number }
   | {

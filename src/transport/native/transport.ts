@@ -1,5 +1,4 @@
 /** The native transport: the addon's connections behind the contract. Knows nothing of how the addon was found. */
-import { lookup } from 'node:dns/promises'
 import { isMainThread } from 'node:worker_threads'
 import type { Scanner } from '../../codec/scan.js'
 import { FrameError } from '../../errors.js'
@@ -16,6 +15,7 @@ import type {
   ListenTarget,
   Transport,
 } from '../contract.js'
+import { addressesOf } from '../names.js'
 import type { Binding } from './binding.js'
 import { NativeChannel, type Opening } from './channel.js'
 import { ChannelTraits } from './channel-traits.js'
@@ -63,7 +63,6 @@ class NativeTransport implements Transport {
 
   async listen(target: ListenTarget, config: ListenerConfig, events: ListenerEvents): Promise<Listener> {
     refuseTls(config.tls)
-    const host = target.kind === 'port' ? await resolveListenHost(target.host) : ''
     const hub = this.open()
     const number = hub.nextListener()
     const configId = createConfig(this.binding, config)
@@ -80,6 +79,8 @@ class NativeTransport implements Transport {
       // Other threads may listen on it: who closes it closes it for all of them.
       status = binding.listenDescriptor(configId, number, target.fd, !isMainThread, ...rest)
     } else {
+      // As node:net: all addresses, of both families where the system has IPv6.
+      const host = target.host ?? '::'
       where = { address: host, port: target.port }
       status = binding.listenTcp(configId, number, host, target.port, ...rest)
       if (target.host === undefined && status < 0 && isNoIpv6(binding, status)) {
@@ -109,9 +110,9 @@ class NativeTransport implements Transport {
       const path = Buffer.from(target.path)
       return this.dial(config, signal, target.path, (id) => this.binding.connectPath(id, path))
     }
-    const addresses = await lookup(target.host ?? 'localhost', { all: true })
+    const addresses = await addressesOf(target.host ?? 'localhost', signal)
     let refused: unknown
-    for (const { address } of addresses) {
+    for (const address of addresses) {
       signal?.throwIfAborted()
       const where = { address, port: target.port }
       try {
@@ -182,11 +183,6 @@ function refuseTls(tls: object | undefined): void {
   throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
     message: 'TLS needs the js backend (backend: "js")',
   })
-}
-
-/** As node:net: all addresses, of both families where the system has IPv6. */
-async function resolveListenHost(host: string | undefined): Promise<string> {
-  return host === undefined ? '::' : (await lookup(host)).address
 }
 
 function isNoIpv6(binding: Binding, status: number): boolean {

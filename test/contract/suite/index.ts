@@ -13,6 +13,7 @@ import type { Backend } from './harness.js'
 import { lifecycleContract } from './lifecycle.js'
 import { limitsContract } from './limits.js'
 import { listeningContract } from './listening.js'
+import { nameContract } from './names.js'
 import { pollutedContract } from './polluted.js'
 import { requestContract } from './requests.js'
 import { sendingContract } from './sending.js'
@@ -49,4 +50,5 @@ export function connectionContract(backend: Backend): void {
   describe('unix path', () => unixPathContract(backend))
   pollutedContract(backend)
   describe('sockets', () => socketContract(backend))
+  describe('names', () => nameContract(backend))
 }

@@ -1,0 +1,76 @@
+/** Names of machines: how long is waited for their addresses, and which of several is taken. */
+import dns, { type LookupAddress } from 'node:dns'
+import { connect, createClient, createServer, request } from 'framewire'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import type { Backend } from './harness.js'
+import { rejection } from './service.js'
+
+const V4 = { address: '127.0.0.1', family: 4 }
+const V6 = { address: '::1', family: 6 }
+
+/** `name.test` has these addresses until the test ends; undefined: whoever answers for it is silent. */
+function nameIs(addresses: LookupAddress[] | undefined): void {
+  const real = dns.lookup as (name: string, given: unknown, done: unknown) => void
+  const lookup = (name: string, given: unknown, done: unknown) => {
+    if (name !== 'name.test') return real(name, given, done)
+    if (addresses === undefined) return
+    const answer = (done ?? given) as (error: null, found: unknown, family?: number) => void
+    const { address, family } = addresses[0]
+    if ((given as { all?: boolean }).all) process.nextTick(answer, null, addresses)
+    else process.nextTick(answer, null, address, family)
+  }
+  vi.spyOn(dns, 'lookup').mockImplementation(lookup as unknown as typeof dns.lookup)
+  onTestFinished(() => void vi.restoreAllMocks())
+}
+
+export function nameContract(backend: Backend): void {
+  describe('that nobody answers for', () => {
+    const to = { backend, port: 5, host: 'name.test' }
+
+    it('are waited for until the time is up', async () => {
+      nameIs(undefined)
+      expect(await rejection(connect({ ...to, connectTimeout: 20 }))).toMatchObject({
+        code: 'ERR_FRAME_CONNECT_TIMEOUT',
+        limit: 20,
+      })
+      expect(await rejection(request(to, 'x', { timeout: 20 }))).toMatchObject({
+        code: 'ERR_FRAME_REQUEST_TIMEOUT',
+        neverWritten: true,
+      })
+      const client = createClient({ ...to, connectTimeout: 20 })
+      onTestFinished(() => client.close({ timeout: 0 }))
+      const error = await new Promise((resolve) => client.once('error', resolve))
+      expect(error).toMatchObject({ code: 'ERR_FRAME_CONNECT_TIMEOUT' })
+    })
+
+    it('are waited for until the signal says otherwise', async () => {
+      nameIs(undefined)
+      const reason = new Error('not today')
+      const abort = new AbortController()
+      const { signal } = abort
+      const server = createServer({ backend })
+      const waiting = [
+        rejection(connect({ ...to, signal })),
+        rejection(request(to, 'x', { signal })),
+        rejection(server.listen({ port: 0, host: 'name.test', signal })),
+      ]
+      abort.abort(reason)
+      expect(await Promise.all(waiting)).toEqual([reason, reason, reason])
+      expect(await rejection(server.listen(0))).toMatchObject({ code: 'ERR_FRAME_CLOSED' })
+    })
+  })
+
+  describe('of several addresses', () => {
+    it('are the one where somebody is', async () => {
+      nameIs([V6, V4])
+      for (const host of ['::1', '127.0.0.1']) {
+        const server = createServer({ backend, onRequest: (payload) => payload })
+        onTestFinished(() => server.close({ timeout: 0 }))
+        const { port } = await server.listen({ port: 0, host })
+        const connection = await connect({ backend, port, host: 'name.test' })
+        expect(connection.remoteAddress).toBe(host)
+        connection.destroy()
+      }
+    })
+  })
+}
