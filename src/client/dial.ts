@@ -17,6 +17,7 @@ import {
 } from '../options.js'
 import { BACKENDS, chooseTransport } from '../transport/choose.js'
 import type { Channel, ConnectConfig, ConnectTarget, Transport } from '../transport/contract.js'
+import { withinTime } from '../transport/time-limit.js'
 import { checkPath, checkPathLength } from '../transport/unix-address.js'
 import type { ConnectOptions } from './types.js'
 
@@ -71,19 +72,9 @@ export async function dial<T>(
   signal: AbortSignal | undefined,
   adopt: (channel: Channel) => T,
 ): Promise<T> {
-  signal?.throwIfAborted()
-  const attempt = new AbortController()
   const { connectTimeout } = to
-  const expire = () => attempt.abort(new FrameError('ERR_FRAME_CONNECT_TIMEOUT', { limit: connectTimeout }))
-  const timer = connectTimeout > 0 ? setTimeout(expire, connectTimeout) : undefined
-  const onAbort = () => attempt.abort(signal?.reason)
-  signal?.addEventListener('abort', onAbort, { once: true })
-  try {
-    return adopt(await to.transport.connect(to.target, to.config, attempt.signal))
-  } catch (error) {
-    throw attempt.signal.aborted ? attempt.signal.reason : error
-  } finally {
-    clearTimeout(timer)
-    signal?.removeEventListener('abort', onAbort)
-  }
+  const expired = () => new FrameError('ERR_FRAME_CONNECT_TIMEOUT', { limit: connectTimeout })
+  return withinTime(connectTimeout, expired, signal, async (attempt) =>
+    adopt(await to.transport.connect(to.target, to.config, attempt)),
+  )
 }

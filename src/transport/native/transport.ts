@@ -1,4 +1,5 @@
 /** The native transport: the addon's connections behind the contract. Knows nothing of how the addon was found. */
+import * as net from 'node:net'
 import { isMainThread } from 'node:worker_threads'
 import type { Scanner } from '../../codec/scan.js'
 import { FrameError } from '../../errors.js'
@@ -16,6 +17,7 @@ import type {
   Transport,
 } from '../contract.js'
 import { addressesOf } from '../names.js'
+import { withinTime } from '../time-limit.js'
 import type { Binding } from './binding.js'
 import { NativeChannel, type Opening } from './channel.js'
 import { ChannelTraits } from './channel-traits.js'
@@ -110,21 +112,30 @@ class NativeTransport implements Transport {
       const path = Buffer.from(target.path)
       return this.dial(config, signal, target.path, (id) => this.binding.connectPath(id, path))
     }
+    const { port } = target
     const addresses = await addressesOf(target.host ?? 'localhost', signal)
-    let refused: unknown
+    const last = addresses.pop() as string
     for (const address of addresses) {
-      signal?.throwIfAborted()
-      const where = { address, port: target.port }
       try {
-        return await this.dial(config, signal, where, (id) =>
-          this.binding.connectTcp(id, address, target.port),
+        return await withinTime(attemptTimeout(), unheard, signal, (attempt) =>
+          this.dialTcp(config, attempt, address, port),
         )
-      } catch (error) {
-        // The next address may be the one that is listened on; the last refusal is the one that counts.
-        refused = error
+      } catch {
+        // Another address may be the one that is listened on; what the last one says is what counts.
+        signal?.throwIfAborted()
       }
     }
-    throw refused
+    return this.dialTcp(config, signal, last, port)
+  }
+
+  private dialTcp(
+    config: ConnectConfig,
+    signal: AbortSignal | undefined,
+    address: string,
+    port: number,
+  ): Promise<Channel> {
+    const where = { address, port }
+    return this.dial(config, signal, where, (id) => this.binding.connectTcp(id, address, port))
   }
 
   /** Connections made with one configuration object share its memory budget. */
@@ -183,6 +194,14 @@ function refuseTls(tls: object | undefined): void {
   throw new FrameError('ERR_FRAME_BACKEND_UNSUPPORTED', {
     message: 'TLS needs the js backend (backend: "js")',
   })
+}
+
+/** Nobody is told why an attempt ended before another one. */
+function unheard(): void {}
+
+/** How long an address may be silent before the next one is tried, ms. As node:net, which not every runtime asks. */
+function attemptTimeout(): number {
+  return net.getDefaultAutoSelectFamilyAttemptTimeout?.() ?? 250
 }
 
 function isNoIpv6(binding: Binding, status: number): boolean {

@@ -1,5 +1,9 @@
 /** Names of machines: how long is waited for their addresses, and which of several is taken. */
+import { spawn } from 'node:child_process'
 import dns, { type LookupAddress } from 'node:dns'
+import { once } from 'node:events'
+import net from 'node:net'
+import type { Readable } from 'node:stream'
 import { connect, createClient, createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Backend } from './harness.js'
@@ -21,6 +25,26 @@ function nameIs(addresses: LookupAddress[] | undefined): void {
   }
   vi.spyOn(dns, 'lookup').mockImplementation(lookup as unknown as typeof dns.lookup)
   onTestFinished(() => void vi.restoreAllMocks())
+}
+
+/** A port of ::1 where connections are asked for and never made: its queue is full, and nobody accepts. */
+async function silentPort(): Promise<number> {
+  const script = `const server = require('node:net').createServer()
+    server.listen({ port: 0, host: '::1', backlog: 1 }, () => {
+      require('node:fs').writeSync(1, String(server.address().port))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    })`
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const [line] = await once(child.stdout as Readable, 'data')
+  const port = Number(line)
+  for (let i = 0; i < 2; i++) {
+    const socket = net.connect({ port, host: '::1' })
+    socket.on('error', () => {})
+    onTestFinished(() => void socket.destroy())
+    await once(socket, 'connect')
+  }
+  return port
 }
 
 export function nameContract(backend: Backend): void {
@@ -71,6 +95,21 @@ export function nameContract(backend: Backend): void {
         expect(connection.remoteAddress).toBe(host)
         connection.destroy()
       }
+    })
+
+    it.runIf(process.platform === 'linux')('are the next one where the first is silent', async () => {
+      const before = net.getDefaultAutoSelectFamilyAttemptTimeout()
+      net.setDefaultAutoSelectFamilyAttemptTimeout(20)
+      onTestFinished(() => net.setDefaultAutoSelectFamilyAttemptTimeout(before))
+      const port = await silentPort()
+      const server = createServer({ backend })
+      onTestFinished(() => server.close({ timeout: 0 }))
+      await server.listen({ port, host: '127.0.0.1' })
+      // The families by turns: the second of the first family comes last.
+      nameIs([V6, { address: '::2', family: 6 }, V4])
+      const connection = await connect({ backend, port, host: 'name.test' })
+      expect(connection.remoteAddress).toBe('127.0.0.1')
+      connection.destroy()
     })
   })
 }
