@@ -21,7 +21,7 @@ export function connect(
     }
     const onError = (error: Error) => {
       settle()
-      reject(error)
+      reject(ofOneAddress(error))
     }
     const onAbort = () => {
       settle()
@@ -45,4 +45,12 @@ function open(target: ConnectTarget, config: ConnectConfig): Socket {
   const where = target.kind === 'path' ? { path: target.path } : { port: target.port, host: target.host }
   if (tls !== undefined) return connectTls({ ...tls, ...where, ...options })
   return connectNet({ ...where, ...options } as NetConnectOpts)
+}
+
+/**
+ * Where a name has several addresses and none of them answers node:net says so without a text: what the last one said, which
+ * has `syscall`, `address` and `port`, is what counts.
+ */
+function ofOneAddress(error: Error): Error {
+  return error instanceof AggregateError && error.errors.length > 0 ? error.errors.at(-1) : error
 }

@@ -4,7 +4,7 @@ import dns, { type LookupAddress } from 'node:dns'
 import { once } from 'node:events'
 import net from 'node:net'
 import type { Readable } from 'node:stream'
-import { connect, createClient, createServer, request } from 'framewire'
+import { type ConnectOptions, connect, createClient, createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Backend } from './harness.js'
 import { rejection } from './service.js'
@@ -44,6 +44,15 @@ async function silentPort(): Promise<number> {
     onTestFinished(() => void socket.destroy())
     await once(socket, 'connect')
   }
+  return port
+}
+
+/** A port where nobody is. */
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as net.AddressInfo
+  await new Promise((resolve) => server.close(resolve))
   return port
 }
 
@@ -110,6 +119,23 @@ export function nameContract(backend: Backend): void {
       const connection = await connect({ backend, port, host: 'name.test' })
       expect(connection.remoteAddress).toBe('127.0.0.1')
       connection.destroy()
+    })
+
+    it('where nobody is are told by the last of them', async () => {
+      nameIs([V6, V4])
+      const port = await freePort()
+      const refusal = {
+        name: 'Error',
+        message: expect.stringMatching(/^connect ECONNREFUSED\b.* 127\.0\.0\.1:\d+$/),
+        code: 'ECONNREFUSED',
+        errno: expect.any(Number),
+        syscall: 'connect',
+        address: '127.0.0.1',
+        port,
+      }
+      const to = { backend, port, host: 'name.test' } as ConnectOptions & { serialization?: 'buffer' }
+      expect(await rejection(connect(to))).toMatchObject(refusal)
+      expect(await rejection(request(to, 'x'))).toMatchObject(refusal)
     })
   })
 }
