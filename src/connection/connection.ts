@@ -169,12 +169,12 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
   /**
    * Closes gracefully: nothing more is delivered, the queue is written, and the peer gets to read it.
    * Settles when the connection is closed, by force after `timeout` whole ms (default 5,000; 0: at once; at most 2^31 - 1).
-   * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`.
+   * @throws (rejects) {TypeError} `ERR_FRAME_OPTION_INVALID`; the connection stays as it is then.
    */
-  close(options?: { readonly timeout?: number }): Promise<void> {
+  async close(options?: { readonly timeout?: number }): Promise<void> {
     const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
     this.drop()
-    if (this.closed) return Promise.resolve()
+    if (this.closed) return
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.channel.destroy(), timeout)
       this.once('close', () => {
