@@ -136,11 +136,19 @@ export function optionsObject<T extends object>(
   return value
 }
 
-/** Whole milliseconds, as `AbortSignal.timeout` takes them: the addon counts in them, and less than one is not off. 0 = off. */
-export function msOption(name: string, value: number | undefined, fallback: number): number {
+/**
+ * Whole milliseconds, as `AbortSignal.timeout` takes them: the addon counts in them, and less than one is not off.
+ * @param zero what 0 means.
+ */
+export function msOption(
+  name: string,
+  value: number | undefined,
+  fallback: number,
+  zero: 'off' | 'at once' = 'off',
+): number {
   if (value === undefined) return fallback
   if (!Number.isInteger(value) || value < 0 || value > MAX_MS) {
-    throw optionError(name, `a whole number of milliseconds from 0 (off) to ${MAX_MS}`, value)
+    throw optionError(name, `a whole number of milliseconds from 0 (${zero}) to ${MAX_MS}`, value)
   }
   return value + 0
 }

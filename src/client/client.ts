@@ -132,7 +132,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
    * is rejected with `ERR_FRAME_CONNECTION_LOST`, and what waits for a connection at once with `ERR_FRAME_CLOSED`.
    */
   async close(options?: { readonly timeout?: number }): Promise<void> {
-    const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
+    const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS, 'at once')
     this.#closing ??= this.#close(timeout)
     return this.#closing
   }

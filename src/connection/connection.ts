@@ -172,7 +172,7 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
    * @throws (rejects) {TypeError} `ERR_FRAME_OPTION_INVALID`; the connection stays as it is then.
    */
   async close(options?: { readonly timeout?: number }): Promise<void> {
-    const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
+    const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS, 'at once')
     this.drop()
     if (this.closed) return
     return new Promise((resolve) => {

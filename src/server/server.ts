@@ -158,7 +158,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
    * waits for the first one, whose timeout stays.
    */
   async close(options?: { readonly timeout?: number }): Promise<void> {
-    const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS)
+    const timeout = msOption('timeout', optionsObject(options).timeout, CLOSE_TIMEOUT_MS, 'at once')
     this.#closing ??= this.#close(timeout)
     return this.#closing
   }

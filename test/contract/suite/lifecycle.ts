@@ -1,6 +1,7 @@
 /** How connections end, and what a callback may do to its own. */
 import { once } from 'node:events'
-import { expect, it } from 'vitest'
+import { createClient } from 'framewire'
+import { expect, it, onTestFinished } from 'vitest'
 import {
   type Backend,
   closing,
@@ -126,6 +127,17 @@ export function lifecycleContract(backend: Backend): void {
     const got = frames(client, 1)
     server.send('still here')
     expect(String((await got)[0])).toBe('still here')
+  })
+
+  it('says what a timeout of 0 means where it refuses another', async () => {
+    const { server, path, pair } = await stage(backend)
+    const [connection] = await pair()
+    const client = createClient({ backend, path })
+    onTestFinished(() => client.close())
+    for (const one of [server, connection, client]) {
+      await expect(one.close({ timeout: -1 })).rejects.toThrow('from 0 (at once) to 2147483647, not -1')
+    }
+    await expect(client.request('x', { timeout: -1 })).rejects.toThrow('from 0 (off) to 2147483647, not -1')
   })
 
   it('waits for as long as it was told to close gracefully', async () => {
