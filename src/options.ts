@@ -138,17 +138,18 @@ export function optionsObject<T extends object>(
 
 /**
  * Whole milliseconds, as `AbortSignal.timeout` takes them: the addon counts in them, and less than one is not off.
- * @param zero what 0 means.
+ * @param zero what 0 means; 'refused': 1 is the least.
  */
 export function msOption(
   name: string,
   value: number | undefined,
   fallback: number,
-  zero: 'off' | 'at once' = 'off',
+  zero: 'off' | 'at once' | 'refused' = 'off',
 ): number {
   if (value === undefined) return fallback
-  if (!Number.isInteger(value) || value < 0 || value > MAX_MS) {
-    throw optionError(name, `a whole number of milliseconds from 0 (${zero}) to ${MAX_MS}`, value)
+  const [least, from] = zero === 'refused' ? [1, '1'] : [0, `0 (${zero})`]
+  if (!Number.isInteger(value) || value < least || value > MAX_MS) {
+    throw optionError(name, `a whole number of milliseconds from ${from} to ${MAX_MS}`, value)
   }
   return value + 0
 }

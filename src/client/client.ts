@@ -326,8 +326,9 @@ function resolveReconnect(option: ClientOptions['reconnect']): BackOffOptions | 
     throw optionError('reconnect.jitter', 'a number from 0 to 1', jitter)
   }
   return {
-    initial: msOption('reconnect.initial', initial, 50),
-    max: msOption('reconnect.max', max, 5000),
+    // Twice nothing is nothing: there would be no delays.
+    initial: msOption('reconnect.initial', initial, 50, 'refused'),
+    max: msOption('reconnect.max', max, 5000, 'refused'),
     jitter,
   }
 }

@@ -39,9 +39,9 @@ export interface RequestOptions {
  * at `initial` after a connection on which a frame came, or that held for `max`.
  */
 export interface ReconnectOptions {
-  /** Whole ms. Default 50. */
+  /** Whole ms, at least 1; no delay is longer than `max`, the first one neither. Default 50. */
   readonly initial?: number
-  /** Whole ms. Default 5,000. */
+  /** Whole ms, at least 1. Default 5,000. */
   readonly max?: number
   /** Share of a delay that is random, 0 to 1. Default 0.5. */
   readonly jitter?: number

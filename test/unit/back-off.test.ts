@@ -14,6 +14,11 @@ it('doubles up to the longest, and starts again after a success', () => {
   expect(delays(backOff, 2)).toEqual([50, 100])
 })
 
+it('has no delay that is longer than the longest, the first one neither', () => {
+  const backOff = new BackOff({ initial: 500, max: 100, jitter: 0 })
+  expect(delays(backOff, 2)).toEqual([100, 100])
+})
+
 it('starts again after a connection that was there for the longest delay, and not after a shorter one', () => {
   const backOff = new BackOff(options, () => 0)
   delays(backOff, 2)

@@ -67,6 +67,8 @@ export function clientContract(backend: Backend): void {
       [{ requestTimeout: 'soon' }],
       [{ requestTimeout: 0.5 }],
       [{ reconnect: { initial: 0.5 } }],
+      [{ reconnect: { initial: 0 } }],
+      [{ reconnect: { max: 0 } }],
       [{ reconnect: { max: 1.5 } }],
       [{ reconnect: 5 }],
       [{ reconnect: { jitter: 2 } }],
@@ -74,6 +76,13 @@ export function clientContract(backend: Backend): void {
     ])('refuses to make a client with %j', (options) => {
       expect(() => createClient({ path: 's', ...options } as never)).toThrow(expect.objectContaining(INVALID))
     })
+  })
+
+  it('refuses to try again without a delay', () => {
+    const make = () => createClient({ backend, path: 's', reconnect: { initial: 0 } })
+    expect(make).toThrow(
+      'reconnect.initial must be a whole number of milliseconds from 1 to 2147483647, not 0',
+    )
   })
 
   describe('request', () => {
