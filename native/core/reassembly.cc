@@ -54,8 +54,9 @@ struct FieldBytes {
   uint8_t bytes[kMaxVarint];
   size_t size;
 
-  FieldBytes(const Limits &limits, const TwoPieces &frame) noexcept
-      : size(frame.copy(limits.format->length_offset(), sizeof bytes, bytes)) {}
+  // Of the frame that begins at `at`.
+  FieldBytes(const Limits &limits, const TwoPieces &frame, size_t at = 0) noexcept
+      : size(frame.copy(at + limits.format->length_offset(), sizeof bytes, bytes)) {}
 };
 
 Header read_header(const Limits &limits, const TwoPieces &frame) noexcept {
@@ -78,6 +79,9 @@ void report(const Limits &limits, const TwoPieces &frame, Landed stop, bool cut_
   out.greeting = sniff_greeting(out.head, out.head_size);
   out.suspicion =
       sniff_field(*limits.format, limits.max_payload, field.bytes, field.size, cut_off ? frame.size() : 0);
+  if (out.suspicion.hint != Hint::other_endian || out.suspicion.wire >= frame.size()) return;
+  const FieldBytes next(limits, frame, static_cast<size_t>(out.suspicion.wire));
+  if (!ends_or_goes_on(*limits.format, limits.max_payload, next.bytes, next.size)) out.suspicion = {};
 }
 
 void clear(Outcome &out) noexcept {

@@ -43,11 +43,18 @@ Suspicion sniff_field(const FrameFormat &format, uint64_t max_payload, const uin
   // Had the value counted the header, it would be exactly what came.
   if (received > 0 && as_is.state == HeaderState::whole && format.length_adjustment() == 0 &&
       as_is.wire - as_is.header_bytes == received)
-    return {Hint::counts_header, 0};
+    return {Hint::counts_header, 0, 0};
   const Header swapped = read_swapped(format, max_payload, field, size);
   if (swapped.state != HeaderState::whole) return {};
   if (as_is.state != HeaderState::invalid_length && swapped.payload > as_is.payload / 256) return {};
-  return {Hint::other_endian, swapped.payload};
+  return {Hint::other_endian, swapped.payload, swapped.wire};
+}
+
+bool ends_or_goes_on(const FrameFormat &format, uint64_t max_payload, const uint8_t *field,
+                     size_t size) noexcept {
+  const Header next = read_swapped(format, max_payload, field, size);
+  // A zero proves nothing: payloads are full of them.
+  return next.state == HeaderState::incomplete || (next.state == HeaderState::whole && next.payload > 0);
 }
 
 } // namespace framewire

@@ -66,5 +66,16 @@ function sniffField({ format, limit, head, cutOffAfter }: FailedFrame): string |
   if (readHeader(other, limit, head, 0, head.length, swapped) !== SCAN_BODY) return undefined
   // Plausible only when far smaller than what it is as it stands.
   if (status !== SCAN_INVALID && swapped.payloadLength > asIs.payloadLength / 256) return undefined
+  if (!endsOrGoesOn(other, limit, head, swapped.frameLength)) return undefined
   return hintText('other-endian', format, swapped.payloadLength)
+}
+
+/**
+ * Nothing of a frame at `at`, or the length of one. A large round number looks like a small one in the other byte order
+ * (5 MiB is 00 50 00 00); behind it comes payload then, where the small frame would be over. A zero proves nothing there.
+ */
+function endsOrGoesOn(format: CompiledFormat, limit: number, bytes: Uint8Array, at: number): boolean {
+  const next = new ScanResult()
+  const status = readHeader(format, limit, bytes, at, bytes.length, next)
+  return status === SCAN_HEADER || (status === SCAN_BODY && next.payloadLength > 0)
 }
