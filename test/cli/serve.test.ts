@@ -1,6 +1,6 @@
 // `framewire serve` in one process.
 import { once } from 'node:events'
-import { existsSync, lstatSync } from 'node:fs'
+import { existsSync, lstatSync, realpathSync } from 'node:fs'
 import { connect as netConnect } from 'node:net'
 import { join } from 'node:path'
 import { encodeFrame, request } from 'framewire'
@@ -185,4 +185,27 @@ describe('framewire serve', () => {
     expect(empty).toMatchObject({ code: 2, stderr: expect.stringContaining('exports no handler') })
     expect(existsSync(join(folder, 's'))).toBe(false)
   })
+
+  test.each([1, 2])(
+    'a mistake in a handler’s syntax is told with its place, with %i workers',
+    async (workers) => {
+      const folder = temporaryFolder()
+      const flags = ['--path', join(folder, 's'), '--workers', String(workers)]
+      const told = async (name: string, text: string) => {
+        const { code, stderr } = await run(['serve', file(folder, name, text), ...flags])
+        return [code, stderr.split('\n')[0]]
+      }
+      const place = (name: string) => `framewire: ${join(realpathSync(folder), name)}`
+      expect(await told('a.mjs', 'const a = 1\nnot JavaScript\n')).toEqual([
+        1,
+        `${place('a.mjs')}:2: Unexpected identifier 'JavaScript'`,
+      ])
+      expect(await told('b.cjs', '\n\nmodule.exports = ;\n')).toEqual([
+        1,
+        `${place('b.cjs')}:3: Unexpected token ';'`,
+      ])
+      expect((await told('c.mjs', `import './a.mjs'`))[1]).toMatch(/c\.mjs, or what it imports: Unexpected/)
+      expect(await told('d.mjs', `JSON.parse('{')`)).toEqual([1, expect.not.stringContaining('imports')])
+    },
+  )
 })

@@ -1,8 +1,9 @@
 /**
  * The module that `serve` runs: loads it and checks what it exports. Knows the shape of a handler module, not servers.
  */
+import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { RequestHandler, ServerOptions } from '../../server/index.js'
 import { UsageError } from '../exit.js'
 
@@ -19,10 +20,10 @@ export interface HandlerModule {
 }
 
 /**
- * @throws {UsageError} the module exports no handler; what the module itself throws.
+ * @throws {UsageError} the module exports no handler; what the module itself throws; where it is no JavaScript, file and line.
  */
 export async function loadHandler(file: string): Promise<HandlerModule> {
-  const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>
+  const module = await load(file)
   // A CommonJS module is its default export.
   const exported = isObject(module.default) ? { ...module.default, ...named(module) } : module
   const options = (exported.options ?? {}) as AnyServerOptions
@@ -42,6 +43,33 @@ export async function loadHandler(file: string): Promise<HandlerModule> {
     options,
     close: close as (() => unknown) | undefined,
   }
+}
+
+async function load(file: string): Promise<Record<string, unknown>> {
+  const url = pathToFileURL(resolve(file)).href
+  try {
+    return await import(url)
+  } catch (error) {
+    // One that the module throws while it runs has its place in the stack.
+    if (!(error instanceof SyntaxError) || error.stack?.includes(`at ${url}`)) throw error
+    const place = placeIn(error.stack) ?? placeIn(checked(file)) ?? `${file}, or what it imports`
+    const told = new Error(`${place}: ${error.message}`)
+    // Ours leads nowhere, and workers show it.
+    told.stack = told.message
+    throw told
+  }
+}
+
+/** What Node says of the file's syntax. Of ES modules an error that is caught does not know the line. */
+function checked(file: string): string {
+  return spawnSync(process.execPath, ['--check', file], { encoding: 'utf8' }).stderr
+}
+
+/** `FILE:LINE`, which Node puts in front of what is wrong with a source. */
+function placeIn(text = ''): string | undefined {
+  const [, file, line] = /^(\S.*):(\d+)\r?\n/.exec(text) ?? []
+  if (file === undefined) return undefined
+  return `${file.startsWith('file:') ? fileURLToPath(file) : file}:${line}`
 }
 
 function named(module: Record<string, unknown>): Record<string, unknown> {
