@@ -49,7 +49,7 @@ export class Terminal {
   }
 
   json(value: unknown): void {
-    this.#out.write(`${JSON.stringify(value)}\n`)
+    this.#out.write(`${harmlessJson(value)}\n`)
   }
 
   /** Something for people beside the result. */
@@ -74,4 +74,18 @@ export class Terminal {
     this.#progressShown = false
     this.#err.write('\r\x1b[2K')
   }
+}
+
+/**
+ * What JSON leaves as it is and terminals obey: DEL and the C1 controls (U+009B begins a sequence as ESC [ does), and what
+ * turns the direction of a line round, so that it reads as something else.
+ */
+const STEERING = /[\u007f-\u009f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g
+
+/** JSON of the same value, with nothing in it that steers a terminal. */
+export function harmlessJson(value: unknown): string {
+  return JSON.stringify(value).replace(
+    STEERING,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -51,6 +51,18 @@ describe('framewire tap', () => {
     expect(existsSync(listen)).toBe(false)
   })
 
+  test.each([[[]], [['--json']]])('a payload does not steer the terminal, with %j', async (flags) => {
+    const { tap, listen, to } = await tapped(flags)
+    const server = createServer({ onRequest: () => '' })
+    await server.listen(to)
+    onTestFinished(() => server.close({ timeout: 0 }))
+    const steering = '\u0080\u009b2J\u009f\u061c\u200e\u200f\u202a\u202e\u2066\u2069'
+    await request({ path: listen }, `é ${steering} ü`)
+    await tap.seen(/é \\u0080\\u009b2J\\u009f\\u061c\\u200e\\u200f\\u202a\\u202e\\u2066\\u2069 ü/)
+    const line = tap.stdout.split('\n').find((one) => one.includes('é')) as string
+    if (flags.length > 0) expect(JSON.parse(line)).toMatchObject({ text: `é ${steering} ü` })
+  })
+
   test.runIf(process.platform === 'linux')('abstract names are those others use, at both ends', async () => {
     const name = basename(temporaryFolder())
     const ends = ['--listen', `@${name}-tap`, '--to', `@${name}`]

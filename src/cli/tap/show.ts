@@ -1,6 +1,6 @@
 /** How `tap` shows what it saw: a line for a frame, in text or hex, or JSON. Knows looks, not sockets. */
 import { isUtf8 } from 'node:buffer'
-import type { Terminal } from '../terminal.js'
+import { harmlessJson, type Terminal } from '../terminal.js'
 import type { SeenFrame } from './watcher.js'
 
 export type Shape = 'auto' | 'text' | 'hex' | 'none'
@@ -50,7 +50,7 @@ export class Show {
         return head.toString('hex').replace(/..(?=.)/g, '$& ')
       default:
         // Control characters would play with the terminal.
-        return JSON.stringify(head.toString()).slice(1, -1).replace(/\\"/g, '"')
+        return harmlessJson(head.toString()).slice(1, -1).replace(/\\"/g, '"')
     }
   }
 
