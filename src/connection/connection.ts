@@ -8,6 +8,7 @@ import type { Payload } from '../codec/bytes.js'
 import { FrameError, optionError } from '../errors.js'
 import { msOption, optionsObject, signalOption } from '../options.js'
 import type { Channel, PeerCredentials } from '../transport/contract.js'
+import { isError } from './is-error.js'
 import { FrameIterator } from './iterator.js'
 import { lostSend } from './pending-sends.js'
 import { Receiver } from './receiver.js'
@@ -157,11 +158,13 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
   /**
    * Closes now. What is queued is dropped, as are frames that wait; nothing more is delivered, 'close' follows with
    * `error`.
+   * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`: `error` is none; null is taken for absent, as callbacks give it.
    */
-  destroy(error?: Error): this {
+  destroy(error?: Error | null): this {
+    if (error != null && !isError(error)) throw optionError('error', 'an Error', error)
     this.drop()
     if (this.closed) return this
-    this.error ??= error
+    this.error ??= error ?? undefined
     this.channel.destroy()
     return this
   }

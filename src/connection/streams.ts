@@ -7,6 +7,7 @@ import { ReadableStream, WritableStream } from 'node:stream/web'
 import type { FrameBatch } from '../codec/batch.js'
 import { FrameError, isOverrun } from '../errors.js'
 import type { Connection } from './connection.js'
+import { isError } from './is-error.js'
 import { WaitingFrames } from './waiting-frames.js'
 
 /** Frames a Duplex has ready. */
@@ -187,7 +188,7 @@ export function toDuplex(connection: AnyConnection): Duplex {
       if (connection.closed) return done(error)
       connection.once('close', () => done(error))
       if (error === null && duplex.writableFinished) connection.closeQueued()
-      else connection.destroy(error ?? undefined)
+      else connection.destroy(asError(error ?? undefined, connection.id))
     },
   })
   // As `allowHalfOpen: false` would, but for those who are not done yet.
@@ -301,6 +302,6 @@ export function toWeb<In, Out>(connection: Connection<In, Out>): WebStreams<In, 
 
 /** What a connection is destroyed with; only an abort without a reason is no error. */
 function asError(reason: unknown, connectionId: number): Error | undefined {
-  if (reason === undefined || reason instanceof Error) return reason
+  if (reason === undefined || isError(reason)) return reason
   return new FrameError('ERR_FRAME_CLOSED', { cause: reason, connectionId })
 }

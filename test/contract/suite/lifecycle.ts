@@ -1,5 +1,6 @@
 /** How connections end, and what a callback may do to its own. */
 import { once } from 'node:events'
+import { runInNewContext } from 'node:vm'
 import { createClient } from 'framewire'
 import { expect, it, onTestFinished } from 'vitest'
 import {
@@ -183,6 +184,31 @@ export function lifecycleContract(backend: Backend): void {
     const unheard = closing(server)
     server.destroy(reason)
     expect(await unheard).toBe(reason)
+  })
+
+  it('is destroyed with an Error, one of another realm too, or with none', async () => {
+    const { pair } = await stage(backend)
+    const [client, server] = await pair()
+    const invalid = expect.objectContaining({ name: 'TypeError', code: 'ERR_FRAME_OPTION_INVALID' })
+    for (const error of [5, 'why', {}, true]) {
+      expect(() => client.destroy(error as never)).toThrow(invalid)
+    }
+    const got = frames(client, 1)
+    server.send('still here')
+    expect(String((await got)[0])).toBe('still here')
+    const foreign = runInNewContext(`new Error('elsewhere')`)
+    const closed = closing(server)
+    server.destroy(foreign)
+    expect(await closed).toBe(foreign)
+    const unheard = closing(client)
+    client.destroy(null)
+    expect(await unheard).toBeUndefined()
+    const [streamed] = await pair()
+    const ended = closing(streamed)
+    // Node's streams take anything.
+    const duplex = streamed.toDuplex().on('error', () => {})
+    duplex.destroy('why' as never)
+    expect(await ended).toMatchObject({ code: 'ERR_FRAME_CLOSED', cause: 'why' })
   })
 
   it('tells of a reset as a lost connection', async () => {
