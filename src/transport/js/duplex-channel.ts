@@ -261,8 +261,8 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   protected override lose(cause: Error | undefined): void {
     // The memory of a queued payload is gone: nothing right can follow. The native transport says it so too.
     const isDetached = (cause as { code?: string } | undefined)?.code === 'ERR_FRAME_PAYLOAD_DETACHED'
-    const code = isDetached ? 'ERR_FRAME_PAYLOAD_DETACHED' : 'ERR_FRAME_CONNECTION_LOST'
-    this.#tellLost(() => new FrameError(code, { cause }))
+    if (isDetached) this.#tellLost(() => new FrameError('ERR_FRAME_PAYLOAD_DETACHED'))
+    else this.#tellLost(() => new FrameError('ERR_FRAME_CONNECTION_LOST', { cause }))
   }
 
   /**
