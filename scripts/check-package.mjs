@@ -44,7 +44,8 @@ async function pack() {
   // The build's own words come before the JSON.
   const packed = JSON.parse(stdout.slice(stdout.search(/^[[{]/m)))
   const [info] = Array.isArray(packed) ? packed : Object.values(packed)
-  return { file: join(folder, info.filename.replace('/', '-')), size: info.size }
+  const names = info.files.map(({ path }) => path)
+  return { file: join(folder, info.filename.replace('/', '-')), size: info.size, names }
 }
 
 async function lint(tarball) {
@@ -180,6 +181,14 @@ try {
   checks.check(
     `${basename(tarball.file)} is within its budget: ${kib} of ${BUDGET_KIB} KiB`,
     kib <= BUDGET_KIB,
+  )
+  const isLeftOver = (name) =>
+    name.endsWith('.map') || /^dist\/esm\/(cli|transport\/js)\/.*\.d\.ts$/.test(name)
+  const leftOver = tarball.names.filter(isLeftOver)
+  checks.check(
+    'it has no source maps, and no types that nothing leads to',
+    leftOver.length === 0,
+    leftOver[0],
   )
   await lint(tarball.file)
   registry = await startRegistry(join(folder, 'registry'))

@@ -3,6 +3,9 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
+// npm runs this behind `prepack`, too, which has made dist/ as it is to be packed.
+if (['pack', 'publish'].includes(process.env.npm_command)) process.exit(0)
+
 const run = (script, stdio) =>
   execFileSync(process.execPath, [fileURLToPath(new URL(script, import.meta.url))], { stdio })
 

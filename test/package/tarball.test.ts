@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { packedTypes } from '../../scripts/lib/packed-types.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
 
@@ -14,12 +15,14 @@ interface Packed {
 let files: readonly Packed[]
 
 beforeAll(() => {
-  // Without prepack: it takes source maps and types out of dist/, which others are reading now.
+  // Without prepack: it takes source maps and types out of dist/, which others are reading now. `npm run check:package` packs.
   const args = ['pack', '--dry-run', '--json', '--ignore-scripts', '--loglevel=error']
   const output = execFileSync('npm', args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 24 })
   const packed = JSON.parse(output.slice(output.search(/^[[{]/m)))
   const [info] = Array.isArray(packed) ? packed : Object.values<{ files: Packed[] }>(packed)
-  const isTakenOut = (path: string) => path.endsWith('.map') || /^dist\/esm\/cli\/.*\.d\.ts$/.test(path)
+  const types = packedTypes(root)
+  const isTakenOut = (path: string) =>
+    path.endsWith('.map') || (path.endsWith('.d.ts') && !types.has(join(root, path)))
   files = info.files.filter(({ path }: Packed) => !isTakenOut(path))
 }, 60_000)
 
