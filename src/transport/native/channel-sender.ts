@@ -15,6 +15,11 @@ import type { Writer } from './spare-blocks.js'
 /** From here on a payload goes out as a piece of its own, without a copy. */
 const LARGE = COPY_BYTES
 
+/** Where a frame that is queued lies: in the out slab, in the receive slab, or its payload in memory of its own. */
+const FROM_OUT = 0
+const FROM_SLAB = 1
+const FROM_MEMORY = 2
+
 /** Bits of a channel's state; one field, because there is one in every idle connection. */
 export const WRITABLE = 1
 export const DESTROYED = 2
@@ -63,7 +68,7 @@ export abstract class ChannelSender implements Writer {
     out[at + 3] = length
     if (length <= 16) for (let i = 0; i < length; i++) out[at + 4 + i] = bytes[i]
     else out.set(bytes, at + 4)
-    return this.acceptOut(at, at + length + 4)
+    return this.accept(FROM_OUT, at, at + length + 4, length + 4)
   }
 
   private sendFormatted(bytes: Uint8Array): boolean {
@@ -71,7 +76,7 @@ export abstract class ChannelSender implements Writer {
     const size = frameSize(config.format, limit, bytes.length)
     if (size > hub.outBytes) return this.sendWide(bytes, size)
     const at = hub.reserve(size)
-    return this.acceptOut(at, writeFrame(config.format, bytes, hub.out, at))
+    return this.accept(FROM_OUT, at, writeFrame(config.format, bytes, hub.out, at), size)
   }
 
   private sendText(text: string): boolean {
@@ -85,7 +90,7 @@ export abstract class ChannelSender implements Writer {
     if (room > hub.outBytes) return this.send(Buffer.from(text))
     const at = hub.reserve(room)
     const end = writeTextFrame(config.format, limit, text, hub.out, at)
-    return this.acceptOut(at, end)
+    return this.accept(FROM_OUT, at, end, end - at)
   }
 
   sendOwn(text: string): boolean {
@@ -107,7 +112,7 @@ export abstract class ChannelSender implements Writer {
     const isBorrowed = hub.isBorrowed(bytes.buffer) || isLent(bytes.buffer, hub)
     // The next large frame may not be read to what is being written.
     if (bytes.buffer === hub.lent?.bytes.buffer) hub.lent.writtenBy(this, this.acceptedBytes + size)
-    return this.acceptMemory(at, at + prefix, bytes, isBorrowed)
+    return this.accept(FROM_MEMORY, at, at + prefix, size, bytes, isBorrowed)
   }
 
   private sendWide(bytes: Uint8Array, size: number): boolean {
@@ -115,7 +120,7 @@ export abstract class ChannelSender implements Writer {
     const frame = Buffer.allocUnsafeSlow(size)
     writeFrame(config.format, bytes, frame, 0)
     hub.flush()
-    return this.acceptMemory(0, 0, frame, false)
+    return this.accept(FROM_MEMORY, 0, 0, size, frame)
   }
 
   sendFrom(batch: FrameBatch, i: number): boolean {
@@ -131,7 +136,7 @@ export abstract class ChannelSender implements Writer {
     if (length > traits.limit) throw tooLarge(length, traits.limit)
     if (!this.writable) return false
     const size = traits.prefix + length
-    return this.acceptSlab(end - size, end)
+    return this.accept(FROM_SLAB, end - size, end, size)
   }
 
   /** What is not forwarded as it lies. Queued without a copy is memory of this hub, which waits for it, and what is given away. */
@@ -142,43 +147,38 @@ export abstract class ChannelSender implements Writer {
     return this.send(isKept ? batch.copy(i) : batch.view(i))
   }
 
-  // The last call of every send queues the frame and counts it. At the end of the stack it throws, as any call does: before it
-  // has done so, or not at all.
-
-  private acceptOut(start: number, end: number): boolean {
-    this.traits.hub.queue(this.slot, start, end)
-    const accepted = this.acceptedBytes + end - start
+  /**
+   * The last call of every send: queues the frame and counts it. At the end of the stack it throws, as any call does: before it has
+   * done so, or not at all.
+   */
+  private accept(
+    from: number,
+    start: number,
+    end: number,
+    size: number,
+    payload?: Uint8Array,
+    isBorrowed = false,
+  ): boolean {
+    const { hub, highWaterMark } = this.traits
+    if (from === FROM_OUT) hub.queue(this.slot, start, end)
+    else if (from === FROM_SLAB) hub.forward(this.slot, start, end)
+    else hub.binding.sendLarge(this.slot, start, end, payload as Uint8Array, isBorrowed)
+    const accepted = this.acceptedBytes + size
     this.acceptedBytes = accepted
     this.framesSent += 1
-    const { hub, highWaterMark } = this.traits
-    return accepted - hub.written[this.slot] < highWaterMark || this.acceptedMuch()
-  }
-
-  private acceptSlab(start: number, end: number): boolean {
-    this.traits.hub.forward(this.slot, start, end)
-    const accepted = this.acceptedBytes + end - start
-    this.acceptedBytes = accepted
-    this.framesSent += 1
-    const { hub, highWaterMark } = this.traits
-    return accepted - hub.written[this.slot] < highWaterMark || this.acceptedMuch()
-  }
-
-  private acceptMemory(start: number, end: number, payload: Uint8Array, isBorrowed: boolean): boolean {
-    this.traits.hub.binding.sendLarge(this.slot, start, end, payload, isBorrowed)
-    this.acceptedBytes += end - start + payload.length
-    this.framesSent += 1
-    return this.queuedBytes < this.traits.highWaterMark || this.acceptedMuch()
+    if (accepted - hub.written[this.slot] < highWaterMark) return true
+    try {
+      return this.acceptedMuch()
+    } catch {
+      // The frame is queued, and nobody may take it for one that is not. It goes when the turn ends.
+      return true
+    }
   }
 
   private acceptedMuch(): boolean {
     const { hub, highWaterMark } = this.traits
     // What has not been handed over yet is no backlog of the peer's.
-    try {
-      hub.flush()
-    } catch {
-      // The frame is queued, and nobody may take it for one that is not. It goes when the turn ends.
-      return true
-    }
+    hub.flush()
     if (!this.writable || this.queuedBytes < highWaterMark) return this.writable
     this.waitForDrain()
     return false
