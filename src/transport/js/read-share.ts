@@ -1,5 +1,5 @@
 /**
- * How much the busy sockets of one js transport read in one turn of the event loop, all of them together: libuv reads a socket that
+ * How much the sockets of one js transport read in one turn of the event loop, all of them together: libuv reads a socket that
  * always has more 32 times in a row, and in as much there are half a million empty frames. Knows counts, not sockets. The native
  * transport does the same: `Hub::fair_read`.
  */
