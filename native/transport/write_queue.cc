@@ -9,6 +9,8 @@ namespace {
 // Small appends share a chunk. The first is for a header in front of a held payload; each behind it is twice
 // as large.
 constexpr size_t least_chunk = 256, most_chunk = 16 * 1024;
+// A chunk has one time, its first byte's: later ones get a chunk of their own.
+constexpr uint64_t share_ms = 50;
 } // namespace
 
 WriteQueue::Chunk *WriteQueue::make_chunk(size_t capacity, uint64_t now) noexcept {
@@ -46,11 +48,16 @@ bool WriteQueue::append(const void *bytes, size_t size, uint64_t now) noexcept {
   if (size == 0) return true;
   const auto *from = static_cast<const uint8_t *>(bytes);
   Chunk *tail = tail_;
-  bool shares = tail != nullptr && tail->held == nullptr;
+  bool follows = tail != nullptr && tail->held == nullptr;
+  bool shares = follows && now - tail->queued_at < share_ms;
   size_t first = shares ? std::min(size, tail->capacity - tail->size) : 0;
   size_t rest = size - first;
   if (rest > 0) {
-    size_t capacity = shares ? 2 * std::min(tail->capacity, most_chunk / 2) : least_chunk;
+    size_t capacity = least_chunk;
+    if (shares)
+      capacity = 2 * std::min(tail->capacity, most_chunk / 2);
+    else if (follows)
+      capacity = std::clamp(tail->size, least_chunk, most_chunk); // as much as came in the time of one
     Chunk *chunk = make_chunk(std::max(rest, capacity), now);
     if (chunk == nullptr) return false;
     std::memcpy(chunk->data, from + first, rest);

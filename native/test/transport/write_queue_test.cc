@@ -46,12 +46,14 @@ TEST_CASE("what is appended comes out in order, however it is taken") {
   Bytes expected;
   std::vector<std::unique_ptr<Memory>> memories;
   uint8_t next = 0;
+  uint64_t now = 1;
   for (int round = 0; round < 3000; round++) {
+    now += random() % 40;
     switch (random() % 3) {
     case 0: {
       Bytes bytes(random() % 3 == 0 ? random() % 40'000 : random() % 50);
       for (uint8_t &byte : bytes) byte = next++;
-      REQUIRE(queue.append(bytes.data(), bytes.size(), 1));
+      REQUIRE(queue.append(bytes.data(), bytes.size(), now));
       expected.insert(expected.end(), bytes.begin(), bytes.end());
       break;
     }
@@ -62,7 +64,7 @@ TEST_CASE("what is appended comes out in order, however it is taken") {
       memory.left = memory.bytes.size();
       for (uint8_t &byte : memory.bytes) byte = next++;
       size_t offset = random() % memory.bytes.size();
-      REQUIRE(queue.append_held(std::make_unique<Lent>(memory), offset, memory.bytes.size(), 1));
+      REQUIRE(queue.append_held(std::make_unique<Lent>(memory), offset, memory.bytes.size(), now));
       expected.insert(expected.end(), memory.bytes.begin() + static_cast<long>(offset), memory.bytes.end());
       break;
     }
@@ -109,6 +111,17 @@ TEST_CASE("the oldest byte tells when it was queued") {
   CHECK(queue.oldest() == 5);
   queue.consume(30'000);
   CHECK(queue.oldest() == 9);
+}
+
+TEST_CASE("a byte that was queued long after others does not have their time") {
+  WriteQueue queue;
+  for (uint64_t now = 1000; now <= 3000; now += 10) REQUIRE(queue.append("0123456789", 10, now));
+  for (uint64_t now = 1000; now <= 3000; now += 10) {
+    CHECK(queue.oldest() <= now);
+    CHECK(queue.oldest() > now - 50);
+    queue.consume(10);
+  }
+  CHECK(queue.empty());
 }
 
 TEST_CASE("little is set aside for what is queued") {

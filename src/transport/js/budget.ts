@@ -15,9 +15,9 @@ export class Budget {
     return this.#held > this.limit
   }
 
-  /** Half of it is left. */
-  get isPlenty(): boolean {
-    return 2 * this.#held <= this.limit
+  /** Half of it is left when `bytes` more are held. */
+  hasPlenty(bytes: number): boolean {
+    return 2 * (this.#held + bytes) <= this.limit
   }
 
   /** A channel holds `bytes` more, or less. */

@@ -103,8 +103,13 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     return this.#destroyed || this.#lost || this.#closed
   }
 
-  /** Our owner wants nothing to be read. */
-  protected get isPaused(): boolean {
+  /** Nothing more is delivered, and what arrives is thrown away. */
+  protected get isDeaf(): boolean {
+    return this.#deaf
+  }
+
+  /** Our owner wants nothing to be read. @internal */
+  get isPaused(): boolean {
     return this.#paused
   }
 
@@ -144,15 +149,8 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     const now = this.hub.deadlines.now()
     this.activeAt = now
     if (this.#deaf) return
-    this.#input ??= new Reassembly(this.config.format, this.config.maxFrameLength, {
-      space: this.hub.scan,
-      // What node:net and node:tls read is memory of its own; any other stream may use its chunks again.
-      ownsChunks: this.kind !== 'duplex',
-      scanner: undefined,
-      discard: false,
-    })
-    const input = this.#input
-    input.trusts = this.#budget.isPlenty
+    const input = this.openInput()
+    input.trusts = this.#budget.hasPlenty(0)
     const error = input.push(chunk, this.#deliver)
     if (this.#deaf) return
     if (error !== null) {
@@ -160,7 +158,39 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
       return
     }
     if (!this.#paused) this.#reading?.moved(input, now)
-    if (input.reserved > 0 || this.#charged > 0) this.#chargeInput()
+    if (input.reserved > 0 || this.#charged > 0) this.chargeInput()
+  }
+
+  /** Made when the first bytes come: most idle connections have none. */
+  protected openInput(): Reassembly {
+    this.#input ??= new Reassembly(this.config.format, this.config.maxFrameLength, {
+      space: this.hub.scan,
+      // What node:net and node:tls read is memory of its own; any other stream may use its chunks again.
+      ownsChunks: this.kind !== 'duplex',
+      scanner: undefined,
+      discard: false,
+    })
+    return this.#input
+  }
+
+  /** Bytes that were read and wait to be taken. */
+  protected get unreadBytes(): number {
+    return 0
+  }
+
+  /** So many bytes may wait, as far as memory goes. */
+  protected mayHold(bytes: number): boolean {
+    return this.#budget.hasPlenty(bytes)
+  }
+
+  /** Reading goes on. */
+  protected startReading(): void {
+    this.stream.resume()
+  }
+
+  /** Nobody will take what waits. Returns whether something did. */
+  protected dropUnread(): boolean {
+    return false
   }
 
   readonly #deliver = (batch: FrameBatch): void => {
@@ -201,7 +231,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.#paused = false
     if (this.#events === undefined || this.#destroyed) return
     this.#reading?.resume(this.#input)
-    this.stream.resume()
+    this.startReading()
   }
 
   keep(bytes: number): boolean {
@@ -211,12 +241,14 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     }
     this.#kept += bytes
     // What was queued in this turn is counted only now, and may be what it is.
-    return this.queuedBytes > this.#kept ? this.chargeQueue() : this.#chargeInput()
+    return this.queuedBytes > this.#kept ? this.chargeQueue() : this.chargeInput()
   }
 
   /** Counts what is held against the budget. True: this channel brings it over the limit, and has to go. */
   #charge(): boolean {
-    const held = this.#closed ? 0 : this.queuedBytes + (this.#input?.reserved ?? 0) + this.#kept
+    const held = this.#closed
+      ? 0
+      : this.queuedBytes + (this.#input?.reserved ?? 0) + this.unreadBytes + this.#kept
     const more = held - this.#charged
     if (more === 0) return false
     this.#charged = held
@@ -226,7 +258,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
 
   // Both act later, because this may be inside a call of the owner's. False: it is over the budget.
 
-  #chargeInput(): boolean {
+  protected chargeInput(): boolean {
     if (!this.#charge()) return true
     process.nextTick(() => {
       // A peer that leaves its answers unread would keep them until the write deadline, and memory is what is short.
@@ -287,7 +319,8 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.#deaf = true
     this.#reading?.stop()
     this.#input?.stop()
-    if (!this.#paused || this.#destroyed) return
+    const isStopped = this.dropUnread() || this.#paused
+    if (!isStopped || this.#destroyed) return
     this.#paused = false
     this.stream.resume()
   }

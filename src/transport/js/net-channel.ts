@@ -1,82 +1,155 @@
 /**
- * NetChannel: frames over a socket of node:net or node:tls. Knows what only sockets have: addresses, ref, and reads that
- * go into memory of ours.
+ * NetChannel: frames over a socket of node:net or node:tls. Knows what only sockets have: addresses, ref, reads that
+ * go into memory of ours, and turns of the event loop that they share.
  */
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { allocate } from '../../codec/own-buffer.js'
+import { type ErrorCode, FrameError } from '../../errors.js'
 import type { BudgetConfig, ChannelConfig } from '../contract.js'
 import { DuplexChannel } from './duplex-channel.js'
 import type { Hub } from './hub.js'
+import { LateBytes, type LateOwner } from './late-bytes.js'
 import { ReadMemory } from './read-memory.js'
 
 /** What node:net reads at most into memory of its own: a socket that brings as much is a busy one. */
 const FULL_CHUNK = 64 * 1024
-/** How long one socket keeps the others waiting, ms. */
-const TURN_MS = 4
+/** A chunk that took longer was a slow one, ms. */
+const SLOW_MS = 2
 
-export class NetChannel extends DuplexChannel {
+export class NetChannel extends DuplexChannel implements LateOwner {
   declare readonly stream: Socket
   /** Where it reads to once it was found busy; null where that cannot be. */
   #memory: ReadMemory | null | undefined
-  /** Time spent on what was read since the others last had their turn, ms. */
-  #spent = 0
+  /** What was read in a turn that had no time for it. Nothing more is read before it is dealt with. */
+  #late: LateBytes | undefined
+  /** Much of what it reads takes long, as far as anybody knows: it is dealt with in slices. */
+  #isSlow = true
 
   constructor(socket: Socket, hub: Hub, config: ChannelConfig & BudgetConfig) {
     super(socket, hub, config, socket instanceof TLSSocket ? 'tls' : 'socket')
   }
 
+  now(): number {
+    return this.hub.deadlines.now()
+  }
+
+  // --- reading ---------------------------------------------------------------------------------------------------
+
   /** @internal */
   override onChunk(chunk: Buffer): void {
-    const { readShare } = this.hub
-    const frames = this.framesReceived
-    const { most } = readShare
-    const count = Math.min(chunk.length, most)
-    if (count < chunk.length) this.#putBack(chunk.subarray(count))
-    super.onChunk(count < chunk.length ? chunk.subarray(0, count) : chunk)
-    readShare.count(this.framesReceived - frames, count, 0)
+    if (this.#isLate(chunk.length)) this.#putOff(chunk)
+    else this.#take(chunk)
+    if (this.#hasLate) this.stream.pause()
     if (chunk.length === FULL_CHUNK && this.#memory === undefined && this.kind === 'socket')
       this.#readInBulk()
   }
 
-  /** What is too much for this turn comes first in the next one. */
-  #putBack(rest: Buffer): void {
-    const { stream } = this
-    stream.pause()
-    stream.unshift(rest)
-    setImmediate(() => {
-      if (!this.isPaused && !stream.destroyed) stream.resume()
-    })
-  }
-
   #readInBulk(): void {
-    const { hub, input, stream } = this
-    if (input === undefined || stream.destroyed || stream.readableLength > 0) return
-    const memory = new ReadMemory(input, hub.reads)
-    const { deadlines, readShare } = hub
+    const { hub, stream } = this
+    if (stream.destroyed || stream.readableLength > 0) return
+    const memory = new ReadMemory(this.openInput(), hub.reads)
     const onRead = (count: number) => {
-      const began = deadlines.now()
-      const { frames } = input
-      this.#takeChunk(memory.take(count))
-      const spent = deadlines.now() - began
-      readShare.count(input.frames - frames, count, spent)
-      this.#spent += spent
-      // Paused by the chunk with which it was switched over: Node has not stopped yet what it reads for a stream.
-      if (stream.isPaused()) return false
-      return (this.#spent < TURN_MS && !readShare.isUsedUp) || !this.#yield()
+      const chunk = memory.take(count)
+      // Stopped by the chunk with which it was switched over: Node goes on, once, with what it reads for a stream.
+      if (this.#hasLate || (!memory.isRoom && this.#isLate(count)))
+        this.#putOff(memory.isBlock ? chunk : copyOf(chunk))
+      else this.#takeSafely(chunk)
+      return !this.#hasLate && !stream.isPaused()
     }
-    const isOn = hub.bulk.attach(stream, memory.next, onRead, () => memory.advance(readShare.most))
-    this.#memory = isOn ? memory : null
+    const next = () => (this.#hasLate ? memory.reset() : memory.advance())
+    this.#memory = hub.bulk.attach(stream, memory.next, onRead, next) ? memory : null
   }
 
-  #takeChunk(chunk: Buffer): void {
+  #take(chunk: Buffer): void {
+    const { readShare } = this.hub
+    super.onChunk(chunk)
+    const ms = this.now() - this.activeAt
+    if (!readShare.isLittle(chunk.length)) this.#isSlow = ms >= SLOW_MS
+    readShare.count(ms)
+  }
+
+  #takeSafely(chunk: Buffer): void {
     try {
-      super.onChunk(chunk)
+      this.#take(chunk)
     } catch (error) {
       // Thrown on, it would keep Node from asking where to read next, and this memory would be read to again.
       this.lose(error as Error)
       this.destroy()
     }
   }
+
+  /** It is not taken whole, now. Where there is no memory to wait in, it is; and what nobody takes costs no time. */
+  #isLate(bytes: number): boolean {
+    const { readShare } = this.hub
+    const isQuick = !this.#isSlow || readShare.isLittle(bytes)
+    return !(isQuick && readShare.hasTimeFor(bytes)) && !this.isDeaf && this.mayHold(bytes)
+  }
+
+  // --- what is late ----------------------------------------------------------------------------------------------
+
+  get #hasLate(): boolean {
+    return this.unreadBytes > 0
+  }
+
+  protected override get unreadBytes(): number {
+    return this.#late?.length ?? 0
+  }
+
+  #putOff(bytes: Buffer): void {
+    this.#late ??= new LateBytes(this, this.hub.readShare)
+    this.hub.scan.seal?.(bytes.buffer)
+    this.#late.add(bytes)
+    if (this.hub.readShare.hasTimeFor(bytes.length)) this.#late.goOn()
+    else this.#late.queue()
+    this.chargeInput()
+  }
+
+  /** @internal */
+  takeLate(bytes: Buffer): void {
+    // Payloads are copied, so that nobody gets memory in which bytes wait.
+    this.openInput().expect(false)
+    try {
+      super.onChunk(bytes)
+    } catch (error) {
+      this.lose(error as Error)
+      this.destroy()
+    }
+    this.openInput().expect(true)
+  }
+
+  /** @internal */
+  onCaughtUp(ms: number): void {
+    this.#isSlow = ms >= SLOW_MS
+    if (!this.stream.destroyed) this.stream.resume()
+  }
+
+  /** @internal */
+  onDetached(): void {
+    this.lose(new FrameError('ERR_FRAME_PAYLOAD_DETACHED'))
+    this.destroy()
+  }
+
+  /** @internal What had come in time is not missing. */
+  override onReadDeadline(code: ErrorCode, ms: number): void {
+    const { framesReceived } = this
+    const phase = this.input?.phase
+    this.#late?.takeAll()
+    if (this.framesReceived === framesReceived && this.input?.phase === phase) super.onReadDeadline(code, ms)
+  }
+
+  protected override startReading(): void {
+    if (this.#hasLate) this.#late?.queue()
+    else super.startReading()
+  }
+
+  protected override dropUnread(): boolean {
+    const had = this.#hasLate
+    this.#late?.drop()
+    return had
+  }
+
+  // --- the socket ------------------------------------------------------------------------------------------------
 
   /** @internal */
   override onStreamClose(): void {
@@ -86,17 +159,6 @@ export class NetChannel extends DuplexChannel {
       this.hub.bulk.detach()
     }
     super.onStreamClose()
-  }
-
-  /** Stops reading until the next turn of the loop; false: it was stopped for longer anyway. */
-  #yield(): boolean {
-    this.#spent = 0
-    const { stream } = this
-    if (stream.isPaused()) return false
-    setImmediate(() => {
-      if (!stream.isPaused() && !stream.destroyed) stream.resume()
-    })
-    return true
   }
 
   override get remoteAddress(): string | undefined {
@@ -114,4 +176,11 @@ export class NetChannel extends DuplexChannel {
   override unref(): void {
     this.stream.unref()
   }
+}
+
+/** Never a piece of anything: it is sealed. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = allocate(bytes.length)
+  copy.set(bytes)
+  return copy
 }

@@ -39,9 +39,25 @@ export class ReadMemory {
     return new OwnBytes(buffer, byteOffset, count)
   }
 
-  /** The input has what was read: chooses where to go on, with at most so many bytes where they may be tiny frames. */
-  advance(most: number): Buffer {
-    this.next = this.#choose(most)
+  /** The last read was to memory of the unfinished frame. */
+  get isRoom(): boolean {
+    return this.next.buffer !== this.#pool.slab.buffer && this.next !== this.#block
+  }
+
+  /** The last read was to memory that nothing is read to again. */
+  get isBlock(): boolean {
+    return this.next === this.#block
+  }
+
+  /** The input has what was read: chooses where to go on. */
+  advance(): Buffer {
+    this.next = this.#choose()
+    return this.next
+  }
+
+  /** The input does not have it yet: where to go on in any case. */
+  reset(): Buffer {
+    this.next = this.#pool.slab
     return this.next
   }
 
@@ -52,7 +68,7 @@ export class ReadMemory {
     this.#hasBlocks = false
   }
 
-  #choose(most: number): Buffer {
+  #choose(): Buffer {
     const room = this.#input.room(LEAST_ROOM)
     if (room !== undefined) return room
     const { takenBytes } = this.#input
@@ -62,7 +78,6 @@ export class ReadMemory {
       this.#block = this.#pool.newBlock()
       return this.#block
     }
-    const { slab } = this.#pool
-    return most < slab.length ? slab.subarray(0, most) : slab
+    return this.#pool.slab
   }
 }

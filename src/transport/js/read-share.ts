@@ -1,48 +1,68 @@
 /**
- * How much the sockets of one js transport read in one turn of the event loop, all of them together: libuv reads a socket that
- * always has more 32 times in a row, and in as much there are half a million empty frames. Knows counts, not sockets. The native
- * transport does the same: `Hub::fair_read`.
+ * What one turn of the event loop spends on bytes that were read, all sockets of one js transport together: in 64 KiB there are
+ * sixteen thousand empty frames, libuv reads a socket that always has more 32 times in a row, and it accepts one connection a
+ * turn. Knows times and who waits, not sockets.
+ *
+ * Who sends little is dealt with when it comes: he is served beside any number of those who send much.
  */
 
-/** Frames and time of one turn from which on every socket reads once. */
-const FAIR_FRAMES = 32 * 1024
-const FAIR_MS = 16
-/** What it then reads has about so many frames; fewer, the more there were. */
-const FRAMES_EACH = 2048
-const LEAST_FRAMES_EACH = 256
-const LEAST_BYTES = 1024
+/** Time of a turn from which on everybody waits who has more than a little; ms. */
+const MOST_MS = 2
+/** The same for who has a little, which is at most so much. */
+const MOST_MS_FOR_LITTLE = 8
+const LITTLE_BYTES = 1024
+/** What takes less is not counted in a turn that has nobody waiting: counting would cost more. */
+const TRIFLE_MS = 0.05
+
+export interface Waiting {
+  /** Deals with some of what waits, and says so with {@link ReadShare.count}. */
+  goOn(): void
+}
 
 export class ReadShare {
-  #frames = 0
-  #bytes = 0
-  #ms = 0
+  #spent = 0
+  /** The end of this turn is awaited. */
   #isOn = false
+  /** First come, first served. */
+  readonly #waiting: Waiting[] = []
 
-  /** A socket has read, and this is what was in it. */
-  count(frames: number, bytes: number, ms: number): void {
-    if (!this.#isOn) {
-      this.#isOn = true
-      setImmediate(this.#next)
-    }
-    this.#frames += frames
-    this.#bytes += bytes
-    this.#ms += ms
+  /** Something that was read has been dealt with, in `ms`. */
+  count(ms: number): void {
+    if (!this.#isOn && ms >= TRIFLE_MS) this.#begin()
+    if (this.#isOn) this.#spent += ms
   }
 
-  /** Nobody reads a second time in this turn. */
-  get isUsedUp(): boolean {
-    return this.#frames >= FAIR_FRAMES || this.#ms >= FAIR_MS
+  /** Whether this turn has time for so many bytes that were just read. */
+  hasTimeFor(bytes: number): boolean {
+    if (this.isLittle(bytes)) return this.#spent < MOST_MS_FOR_LITTLE
+    return this.#spent < MOST_MS && this.#waiting.length === 0
   }
 
-  /** Most bytes of the next read. */
-  get most(): number {
-    if (this.#frames < FAIR_FRAMES) return Number.POSITIVE_INFINITY
-    const each = Math.max(LEAST_FRAMES_EACH, (FRAMES_EACH * FAIR_FRAMES) / this.#frames)
-    return Math.max(LEAST_BYTES, Math.floor((this.#bytes / this.#frames) * each))
+  isLittle(bytes: number): boolean {
+    return bytes <= LITTLE_BYTES
+  }
+
+  /** `who` goes on in a turn that has time. */
+  later(who: Waiting): void {
+    this.#waiting.push(who)
+    this.#begin()
+  }
+
+  #begin(): void {
+    if (this.#isOn) return
+    this.#isOn = true
+    setImmediate(this.#next)
   }
 
   readonly #next = (): void => {
     this.#isOn = false
-    this.#frames = this.#bytes = this.#ms = 0
+    this.#spent = 0
+    if (this.#waiting.length === 0) return
+    this.#begin()
+    while (this.#spent < MOST_MS) {
+      const who = this.#waiting.shift()
+      if (who === undefined) return
+      who.goOn()
+    }
   }
 }
