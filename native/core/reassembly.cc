@@ -1,5 +1,6 @@
 // Collects a frame that did not come in one piece. Every byte is copied a bounded number of times: once into
-// own memory, at most twice more by doubling, once into the slab when the frame is whole.
+// own memory, at most twice more by doubling (the first few once more still), once into the slab when the
+// frame is whole.
 #include "reassembly.hpp"
 
 #include <algorithm>
@@ -110,7 +111,7 @@ private:
 } // namespace
 
 Reassembly::~Reassembly() {
-  assert(block_.data == nullptr);
+  assert(held_ == 0 && block_.data == nullptr);
 }
 
 size_t Reassembly::min_slab(const FrameFormat &format) noexcept {
@@ -171,21 +172,21 @@ void Reassembly::landed_slab(const Limits &limits, uint8_t *begin, size_t n, Fra
 
 // The held bytes and `n` new ones behind the gap. true: the frame is whole, and lies at `begin` in one piece.
 bool Reassembly::join(const Limits &limits, uint8_t *begin, size_t n, Outcome &out) noexcept {
-  const TwoPieces bytes{block_.data, held_, begin + held_, n};
+  const TwoPieces both{bytes(), held_, begin + held_, n};
   if (wire_ == 0) {
-    const Header header = read_header(limits, bytes);
+    const Header header = read_header(limits, both);
     if (header.state == HeaderState::too_large || header.state == HeaderState::invalid_length) {
-      report(limits, bytes,
+      report(limits, both,
              header.state == HeaderState::too_large ? Landed::too_large : Landed::invalid_length, false, out);
       return false;
     }
     wire_ = header.wire;
   }
-  if (wire_ == 0 || bytes.size() < wire_) {
-    if (!hold(limits, bytes.second, n, false)) report(limits, bytes, Landed::out_of_memory, false, out);
+  if (wire_ == 0 || both.size() < wire_) {
+    if (!hold(limits, both.second, n, false)) report(limits, both, Landed::out_of_memory, false, out);
     return false;
   }
-  std::memcpy(begin, block_.data, held_);
+  std::memcpy(begin, bytes(), held_);
   if (limits.copied != nullptr) *limits.copied += held_;
   reset(limits);
   return true;
@@ -206,10 +207,11 @@ void Reassembly::landed_own(const Limits &limits, size_t n, Outcome &out) noexce
 }
 
 // Puts `n` bytes behind those held, in more memory if it must be (or if `more`). false: none to be had.
-bool Reassembly::hold(const Limits &limits, const uint8_t *bytes, size_t n, bool more) noexcept {
+bool Reassembly::hold(const Limits &limits, const uint8_t *from, size_t n, bool more) noexcept {
   const size_t need = held_ + n;
   const bool large = wire_ != 0 && is_large(limits, wire_) && need >= large_from(limits);
-  if (need > block_.size || large != in_large_ || more) {
+  if (held_ == 0 && need <= sizeof block_ && !large) in_place_ = true;
+  if (need > room() || large != in_large_ || more) {
     // The first piece of a small frame gets what it needs; from then on sizes double.
     size_t want = large || held_ > 0 ? 2 * need : need;
     want = std::max(want, kSmallest);
@@ -218,7 +220,7 @@ bool Reassembly::hold(const Limits &limits, const uint8_t *bytes, size_t n, bool
     if (wire_ != 0) want = static_cast<size_t>(std::min<uint64_t>(want, wire_));
     if (!move_to(limits, want, large)) return false;
   }
-  if (n > 0) std::memcpy(block_.data + held_, bytes, n);
+  if (n > 0) std::memcpy(bytes() + held_, from, n);
   set_held(need);
   if (limits.copied != nullptr) *limits.copied += n;
   return true;
@@ -228,17 +230,18 @@ bool Reassembly::move_to(const Limits &limits, size_t size, bool large) noexcept
   SmallMemory small(limits.small);
   Block next;
   if (!(large ? limits.large : small.source())->acquire(size, next)) return false;
-  if (held_ > 0) std::memcpy(next.data, block_.data, held_);
+  if (held_ > 0) std::memcpy(next.data, bytes(), held_);
   if (limits.copied != nullptr) *limits.copied += held_;
-  if (block_.data != nullptr) (in_large_ ? limits.large : small.source())->release(block_);
+  if (!in_place_ && block_.data != nullptr) (in_large_ ? limits.large : small.source())->release(block_);
   block_ = next;
+  in_place_ = false;
   in_large_ = large;
   return true;
 }
 
 void Reassembly::describe(const Limits &limits, bool cut_off, Outcome &out) const noexcept {
   clear(out);
-  report(limits, {block_.data, held_, nullptr, 0}, Landed::need_more, cut_off, out);
+  report(limits, {bytes(), held_, nullptr, 0}, Landed::need_more, cut_off, out);
 }
 
 void Reassembly::reset(const Limits &limits) noexcept {
@@ -246,10 +249,13 @@ void Reassembly::reset(const Limits &limits) noexcept {
 }
 
 void Reassembly::reset(MemorySource *large, MemorySource *small) noexcept {
-  if (block_.data != nullptr) (in_large_ ? large : SmallMemory(small).source())->release(block_);
+  if (in_place_)
+    block_ = Block{};
+  else if (block_.data != nullptr)
+    (in_large_ ? large : SmallMemory(small).source())->release(block_);
   held_ = 0;
   wire_ = 0;
-  in_large_ = false;
+  in_large_ = in_place_ = false;
 }
 
 } // namespace framewire

@@ -28,6 +28,7 @@
 #include "memory.hpp"
 #include "scan.hpp"
 #include "sniff.hpp"
+#include <utility>
 
 namespace framewire {
 
@@ -88,7 +89,7 @@ public:
     bool needs_slab = false; // slab_room is too small: empty the slab first. Never with half of the slab free
   };
 
-  Reassembly() noexcept : held_(0), in_large_(0) {}
+  Reassembly() noexcept : held_(0), in_large_(0), in_place_(0) {}
   // Nothing may be held: reset() comes first (asserted).
   ~Reassembly();
   Reassembly(const Reassembly &) = delete;
@@ -114,8 +115,9 @@ public:
 
   // Bytes of an unfinished frame that wait here. > 0 at end of input: the frame was cut off.
   size_t held() const noexcept { return held_; }
-  // Memory held for them, bytes: never more than twice held(), or 64, or what Limits::trusted allows.
-  size_t reserved() const noexcept { return block_.size; }
+  // Memory held for them, bytes: never more than twice held(), or 64, or what Limits::trusted allows. None
+  // for the first few.
+  size_t reserved() const noexcept { return in_place_ ? 0 : block_.size; }
   // Its header is whole, so the body is what is waited for.
   bool header_whole() const noexcept { return wire_ != 0; }
   // Wire size of the unfinished frame; 0 while its header is not whole.
@@ -130,15 +132,21 @@ public:
   void reset(MemorySource *large, MemorySource *small = nullptr) noexcept;
 
 private:
-  // No object is as large as half of what a size_t counts.
-  void set_held(size_t bytes) noexcept { held_ = bytes & (SIZE_MAX >> 1); }
+  // No object is as large as a quarter of what a size_t counts.
+  void set_held(size_t bytes) noexcept { held_ = bytes & (SIZE_MAX >> 2); }
+  const uint8_t *bytes() const noexcept {
+    return in_place_ ? reinterpret_cast<const uint8_t *>(&block_) : block_.data;
+  }
+  uint8_t *bytes() noexcept { return const_cast<uint8_t *>(std::as_const(*this).bytes()); }
+  size_t room() const noexcept { return in_place_ ? sizeof block_ : block_.size; }
   bool join(const Limits &limits, uint8_t *begin, size_t n, Outcome &out) noexcept;
-  bool hold(const Limits &limits, const uint8_t *bytes, size_t n, bool more) noexcept;
+  bool hold(const Limits &limits, const uint8_t *from, size_t n, bool more) noexcept;
   bool move_to(const Limits &limits, size_t size, bool large) noexcept;
 
   Block block_; // where the held bytes are
-  uint64_t held_ : 63;
+  uint64_t held_ : 62;
   uint64_t in_large_ : 1; // block_ came from Limits::large, and reads go straight into it
+  uint64_t in_place_ : 1; // the held bytes are so few that they lie where block_ does
   uint64_t wire_ = 0;     // wire size of the frame, 0 while unknown
 };
 

@@ -59,11 +59,25 @@ TEST_CASE("every n-th allocation fails: an in-order prefix, out_of_memory, nothi
 TEST_CASE("frames in the same read as a failed allocation are delivered first") {
   Feed feed(FrameFormat(), 1 << 20, 1 << 16);
   feed.small.fail_at = 1;
-  feed.push({0, 0, 0, 1, 'a', 0, 0, 0, 1, 'b', 0, 0, 0, 9, 'c'});
+  Bytes stream{0, 0, 0, 1, 'a', 0, 0, 0, 1, 'b', 0, 0, 0, 99};
+  stream.insert(stream.end(), 30, 'c');
+  feed.push(stream);
   CHECK(feed.heard.ending == Ending::out_of_memory);
   CHECK(feed.heard.frames.size() == 2);
-  CHECK(feed.heard.declared == 9);
-  CHECK(feed.heard.received == 1);
+  CHECK(feed.heard.declared == 99);
+  CHECK(feed.heard.received == 30);
+}
+
+TEST_CASE("the first few bytes of a frame need no memory of their own") {
+  Feed feed(FrameFormat(), 1 << 20, 1 << 16);
+  feed.push({0, 0});
+  feed.push({0, 40, 'a', 'b'});
+  CHECK(feed.reassembly().held() == 6);
+  CHECK(feed.reassembly().reserved() == 0);
+  CHECK(feed.small.calls == 0);
+  feed.push(Bytes(38, 'c'));
+  CHECK(feed.heard.frames.size() == 1);
+  CHECK(feed.small.calls == 0);
 }
 
 TEST_CASE("HeapMemory gives what it is asked for and takes it back") {
