@@ -12,10 +12,15 @@ type Result<In> = IteratorResult<In, undefined>
 /** Settles a `next` that had to wait. */
 type Waiter<In> = (result: Result<In> | Promise<Result<In>>) => void
 
+/** One in every connection that is looped over, idle or not: what most of them never need is made when it is. */
 export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, undefined> {
   readonly #connection: Connection<In, unknown>
-  readonly #frames: WaitingFrames<In>
-  #waiters: Waiter<In>[] = []
+  /** Frames the loop has not asked for. */
+  #frames: WaitingFrames<In> | undefined
+  /** A loop waits once at a time. */
+  #waiter: Waiter<In> | undefined
+  /** Who came while somebody waited. */
+  #others: Waiter<In>[] | undefined
   #done = false
   /** The peer has ended its side, and the loop was not told yet. */
   #peerEnded = false
@@ -23,17 +28,18 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
 
   constructor(connection: Connection<In, unknown>) {
     this.#connection = connection
-    this.#frames = new WaitingFrames(connection, () => this.#goOn())
   }
 
   onBatch(batch: FrameBatch): void {
     let i = 0
     // Behind those that wait for their turn.
-    for (; i < batch.length && this.#waiters.length > 0 && this.#frames.isEmpty; i++) {
+    for (; i < batch.length && this.#waiter !== undefined && this.#isEmpty; i++) {
       const value = this.#connection.decode(batch, i)
-      this.#waiters.shift()?.({ value, done: false })
+      this.#nextWaiter()?.({ value, done: false })
     }
-    if (!this.#done) this.#frames.add(batch, i)
+    if (this.#done || i === batch.length) return
+    this.#frames ??= new WaitingFrames(this.#connection, () => this.#goOn())
+    this.#frames.add(batch, i)
   }
 
   onEnd(): void {
@@ -42,7 +48,7 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   }
 
   onDropped(): void {
-    this.#frames.clear()
+    this.#frames?.clear()
     this.#goOn()
   }
 
@@ -51,8 +57,8 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   }
 
   next(): Promise<Result<In>> {
-    if (this.#frames.mayTake()) return this.#take()
-    if (!this.#frames.isEmpty) return this.#wait()
+    if (this.#frames?.mayTake()) return this.#take(this.#frames)
+    if (!this.#isEmpty) return this.#wait()
     if (this.#error !== undefined) {
       const error = this.#error
       this.#error = undefined
@@ -78,23 +84,41 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
     return this
   }
 
+  get #isEmpty(): boolean {
+    return this.#frames === undefined || this.#frames.isEmpty
+  }
+
   #wait(): Promise<Result<In>> {
-    return new Promise((resolve) => this.#waiters.push(resolve))
+    return new Promise((resolve) => {
+      if (this.#waiter === undefined) this.#waiter = resolve
+      else {
+        this.#others ??= []
+        this.#others.push(resolve)
+      }
+    })
+  }
+
+  /** Who has waited longest; the next one moves up. */
+  #nextWaiter(): Waiter<In> | undefined {
+    const waiter = this.#waiter
+    this.#waiter = this.#others?.shift()
+    return waiter
   }
 
   /** Who waits gets what is there, and hears of the end behind it. */
   #goOn(): void {
-    while (this.#waiters.length > 0 && this.#frames.mayTake()) this.#waiters.shift()?.(this.#take())
-    if (!this.#done || !this.#frames.isEmpty) return
-    for (const waiter of this.#waiters.splice(0)) waiter(this.next())
+    while (this.#waiter !== undefined && this.#frames?.mayTake())
+      this.#nextWaiter()?.(this.#take(this.#frames))
+    if (!this.#done || !this.#isEmpty) return
+    while (this.#waiter !== undefined) this.#nextWaiter()?.(this.next())
   }
 
-  #take(): Promise<Result<In>> {
+  #take(frames: WaitingFrames<In>): Promise<Result<In>> {
     try {
-      return Promise.resolve({ value: this.#frames.take(), done: false })
+      return Promise.resolve({ value: frames.take(), done: false })
     } catch (error) {
       // As everywhere, nothing follows an error.
-      this.#frames.clear()
+      frames.clear()
       this.#done = true
       this.#error = undefined
       this.#peerEnded = false
