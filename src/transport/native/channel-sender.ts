@@ -25,13 +25,11 @@ export const WRITABLE = 1
 export const DESTROYED = 2
 
 export abstract class ChannelSender implements Writer {
-  acceptedBytes = 0
-  framesSent = 0
   protected state = WRITABLE
 
   constructor(
     readonly traits: ChannelTraits,
-    protected readonly slot: number,
+    readonly slot: number,
   ) {}
 
   get writable(): boolean {
@@ -41,6 +39,8 @@ export abstract class ChannelSender implements Writer {
   get destroyed(): boolean {
     return (this.state & DESTROYED) !== 0
   }
+
+  abstract readonly acceptedBytes: number
 
   /** Bytes that were accepted and not written. */
   abstract readonly queuedBytes: number
@@ -163,9 +163,9 @@ export abstract class ChannelSender implements Writer {
     if (from === FROM_OUT) hub.queue(this.slot, start, end)
     else if (from === FROM_SLAB) hub.forward(this.slot, start, end)
     else hub.binding.sendLarge(this.slot, start, end, payload as Uint8Array, isBorrowed)
-    const accepted = this.acceptedBytes + size
-    this.acceptedBytes = accepted
-    this.framesSent += 1
+    const accepted = hub.accepted[this.slot] + size
+    hub.accepted[this.slot] = accepted
+    hub.framesSent[this.slot] += 1
     if (accepted - hub.written[this.slot] < highWaterMark) return true
     try {
       return this.acceptedMuch()

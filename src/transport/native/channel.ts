@@ -11,6 +11,7 @@ import type { NativeAddress } from './binding.js'
 import { ChannelSender, DESTROYED, WRITABLE } from './channel-sender.js'
 import type { ChannelTraits } from './channel-traits.js'
 import { faultError } from './faults.js'
+import type { NativeHub } from './hub.js'
 import { Block } from './spare-blocks.js'
 
 /** Of a channel that is closed: no connection has it. */
@@ -36,6 +37,30 @@ export interface Opening {
   reject(error: Error): void
 }
 
+/** Counts as they were when the descriptor was closed: the slot is another connection's by now. */
+class Final {
+  readonly written: number
+  readonly received: number
+  readonly accepted: number
+  readonly framesSent: number
+  readonly framesReceived: number
+
+  constructor(hub: NativeHub, slot: number) {
+    this.written = hub.written[slot]
+    this.received = hub.received[slot]
+    this.accepted = take(hub.accepted, slot)
+    this.framesSent = take(hub.framesSent, slot)
+    this.framesReceived = take(hub.framesReceived, slot)
+  }
+}
+
+/** Out of the table, for the next connection there. A page that nobody writes to is no memory. */
+function take(table: Float64Array, slot: number): number {
+  const count = table[slot]
+  if (count !== 0) table[slot] = 0
+  return count
+}
+
 /** What most channels never need. A class, so that nothing is found where nothing was put, on Object.prototype say. */
 class Rest {
   wantsDrain = false
@@ -48,8 +73,7 @@ class Rest {
   mark = 0
   peer: PeerCredentials | null | undefined = undefined
   address: NativeAddress | null | undefined = undefined
-  /** Counts as they were when the descriptor was closed: the slot is another connection's by now. */
-  final: { readonly written: number; readonly received: number } | undefined = undefined
+  final: Final | undefined = undefined
 
   constructor(
     /** Set while the connection is being made. */
@@ -61,7 +85,6 @@ class Rest {
 
 export class NativeChannel extends ChannelSender implements Channel {
   readonly id: number
-  framesReceived = 0
   private sink: ChannelEvents = NO_EVENTS
   private rest: Rest | undefined = undefined
 
@@ -100,6 +123,18 @@ export class NativeChannel extends ChannelSender implements Channel {
 
   get bytesReceived(): number {
     return this.rest?.final?.received ?? this.traits.hub.received[this.slot]
+  }
+
+  override get acceptedBytes(): number {
+    return this.rest?.final?.accepted ?? this.traits.hub.accepted[this.slot]
+  }
+
+  get framesSent(): number {
+    return this.rest?.final?.framesSent ?? this.traits.hub.framesSent[this.slot]
+  }
+
+  get framesReceived(): number {
+    return this.rest?.final?.framesReceived ?? this.traits.hub.framesReceived[this.slot]
   }
 
   override isPast(count: number): boolean {
@@ -232,7 +267,7 @@ export class NativeChannel extends ChannelSender implements Channel {
     batch.owned = true
     const { hub } = this.traits
     const block = new Block(bytes)
-    this.framesReceived += 1
+    hub.framesReceived[this.slot] += 1
     hub.lend(block, batch)
     try {
       this.sink.channelBatch(batch)
@@ -302,7 +337,9 @@ export class NativeChannel extends ChannelSender implements Channel {
     const { hub } = this.traits
     const rest = this.more()
     if (rest.kept > 0) this.leave(rest, rest.kept)
-    rest.final = { written: hub.written[this.slot], received: hub.received[this.slot] }
+    // Nothing is counted any more.
+    this.state &= ~WRITABLE
+    rest.final = new Final(hub, this.slot)
     rest.released?.()
   }
 

@@ -53,6 +53,10 @@ export class NativeHub implements Lender {
   readonly written: Float64Array
   readonly received: Float64Array
   readonly marks: Float64Array
+  /** What channels count by themselves, per slot; for who does nothing none of it is touched. Zero when the slot is taken. */
+  readonly accepted = new Float64Array(MAX_SLOTS)
+  readonly framesSent = new Float64Array(MAX_SLOTS)
+  readonly framesReceived = new Float64Array(MAX_SLOTS)
   readonly listeners = new Map<number, NativeListener>()
   /** What is being delivered out of the slab, if `sendFrom` may forward it as it lies there, and whose it is. */
   forwardable: FrameBatch = NO_BATCH
@@ -287,7 +291,7 @@ export class NativeHub implements Lender {
     batch.seal = seal
     const size = batch.end(count - 1) - batch.wireStart
     batch.owned = slab.mayGive(count, size)
-    channel.framesReceived += count
+    this.framesReceived[channel.slot] += count
     if (channel.traits.forwards && slab.isBase) {
       this.forwardable = batch
       this.forwardableFrom = channel.traits
