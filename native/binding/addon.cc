@@ -300,9 +300,13 @@ Napi::Value send_large(const Napi::CallbackInfo &info) {
   uv_buf_t head = uv_buf_init(reinterpret_cast<char *>(state.hub()->memory().out + start),
                               static_cast<unsigned>(end - start));
   if (is_true(info[4])) {
+    if (size > platform::buffer_most) {
+      Napi::RangeError::New(env, "the payload is too large to be copied").ThrowAsJavaScriptException();
+      return undefined(info);
+    }
     uv_buf_t bufs[2] = {head, {}};
     bufs[1].base = reinterpret_cast<char *>(payload);
-    bufs[1].len = size;
+    bufs[1].len = static_cast<platform::BufferLength>(size);
     found->write(bufs, 2, head.len + size);
     return undefined(info);
   }

@@ -50,7 +50,8 @@ void Connection::write_large(uv_buf_t head, std::unique_ptr<HeldPayload> payload
     if (bytes == nullptr) return fail(FaultCode::payload_detached, true);
     uv_buf_t bufs[2] = {head, {}};
     bufs[1].base = reinterpret_cast<char *>(const_cast<uint8_t *>(bytes));
-    bufs[1].len = size;
+    // The rest of one that is larger is queued.
+    bufs[1].len = static_cast<platform::BufferLength>(std::min(size, platform::buffer_most));
     int64_t n = platform::send(fd_, bufs, 2);
     if (n < 0 && n != UV_EAGAIN) return fail(FaultCode::write_failed, true, static_cast<int>(n));
     if (n > 0) sent = static_cast<size_t>(n);

@@ -287,7 +287,7 @@ void Hub::write_chain(Connection &target, uint32_t index) noexcept {
       bool out = segment.kind == segment_out;
       size_t limit = out ? memory_.out_size : memory_.slab_size;
       if (segment.start >= segment.end || segment.end > limit) continue;
-      size_t size = segment.end - segment.start;
+      const uint32_t size = segment.end - segment.start;
       uint8_t *base = out ? memory_.out : memory_.slab;
       bufs[pieces].base = reinterpret_cast<char *>(base + segment.start);
       bufs[pieces].len = size;

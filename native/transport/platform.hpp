@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <uv.h>
 
 namespace framewire::platform {
@@ -10,6 +11,10 @@ namespace framewire::platform {
 struct PeerCredentials {
   int64_t pid = -1, uid = -1, gid = -1;
 };
+
+// What one buffer of libuv's holds: on Windows its length has 32 bits.
+using BufferLength = decltype(uv_buf_t::len);
+constexpr size_t buffer_most = std::numeric_limits<BufferLength>::max();
 
 // Results: 0 or more is a count or a descriptor, below 0 is a libuv error code; UV_EAGAIN: would block.
 int64_t receive(uv_os_sock_t socket, uint8_t *to, size_t room) noexcept;

@@ -1,4 +1,5 @@
 #include "write_queue.hpp"
+#include "platform.hpp"
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -95,8 +96,11 @@ size_t WriteQueue::gather(uv_buf_t *bufs, size_t room, bool &lost) noexcept {
       break;
     }
     bufs[count].base = reinterpret_cast<char *>(const_cast<uint8_t *>(data + chunk->offset));
-    bufs[count].len = chunk->size - chunk->offset;
+    const size_t size = chunk->size - chunk->offset;
+    bufs[count].len = static_cast<platform::BufferLength>(std::min(size, platform::buffer_most));
     count += 1;
+    // The rest of it goes before anything else does.
+    if (size > platform::buffer_most) break;
   }
   return count;
 }
