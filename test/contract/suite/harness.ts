@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { connect as connectRaw, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import {
@@ -11,6 +11,7 @@ import {
   type ConnectOptions,
   connect,
   createServer,
+  type ListenOptions,
   type Server,
   type ServerOptions,
 } from 'framewire'
@@ -20,8 +21,13 @@ export type Backend = 'js' | 'native'
 
 type Bytes = Uint8Array | string
 
+/** Where a server listens: with `port` 0 it is not yet known. */
+export type Place = { readonly path: string } | { readonly host: string; readonly port: number }
+
 export interface Stage {
   readonly server: Server<Buffer, Bytes>
+  readonly place: Place
+  /** Of its unix socket, or pipe; empty where it listens on a port. */
   readonly path: string
   /** The next connection the server accepts; each is given out once. */
   accepted(): Promise<Connection<Buffer, Bytes>>
@@ -35,10 +41,16 @@ export interface Stage {
   raw(): Promise<RawPeer>
 }
 
-/** A server on a unix socket of its own. */
+/** A unix socket in `directory`; on Windows a pipe, and TCP for the addon, which has nothing else there. */
+function placeIn(directory: string, backend: Backend): Place {
+  if (process.platform !== 'win32') return { path: join(directory, 's') }
+  if (backend === 'native') return { host: '127.0.0.1', port: 0 }
+  return { path: join('\\\\.\\pipe', basename(directory)) }
+}
+
+/** A server at a place of its own. */
 export async function stage(backend: Backend, options: ServerOptions<Buffer, Bytes> = {}): Promise<Stage> {
   const directory = await mkdtemp(join(tmpdir(), 'fw-'))
-  const path = join(directory, 's')
   const arrived: Connection<Buffer, Bytes>[] = []
   const waiting: ((connection: Connection<Buffer, Bytes>) => void)[] = []
   const server = createServer({ backend, ...options } as ServerOptions<Buffer, Bytes> & {
@@ -49,7 +61,7 @@ export async function stage(backend: Backend, options: ServerOptions<Buffer, Byt
     if (next === undefined) arrived.push(connection)
     else next(connection)
   })
-  await server.listen(path)
+  const place = (await server.listen(placeIn(directory, backend) as ListenOptions)) as Place
   onTestFinished(async () => {
     await server.close({ timeout: 0 })
     await rm(directory, { recursive: true, force: true })
@@ -60,7 +72,7 @@ export async function stage(backend: Backend, options: ServerOptions<Buffer, Byt
     return new Promise<Connection<Buffer, Bytes>>((resolve) => waiting.push(resolve))
   }
   const open = async (more: Partial<ConnectOptions> = {}) => {
-    const connection = await connect({ backend, path, ...more } as ConnectOptions & {
+    const connection = await connect({ backend, ...place, ...more } as ConnectOptions & {
       serialization?: 'buffer'
     })
     onTestFinished(() => void connection.destroy())
@@ -68,14 +80,15 @@ export async function stage(backend: Backend, options: ServerOptions<Buffer, Byt
   }
   return {
     server,
-    path,
+    place,
+    path: 'path' in place ? place.path : '',
     accepted,
     connect: open,
     pair: async (more) => {
       const client = await open(more)
       return [client, await accepted()]
     },
-    raw: () => RawPeer.connect(path),
+    raw: () => RawPeer.connect(place),
   }
 }
 
@@ -92,8 +105,9 @@ export class RawPeer {
     socket.on('error', (error: NodeJS.ErrnoException) => this.errors.push(error.code))
   }
 
-  static async connect(path: string): Promise<RawPeer> {
-    const socket = connectRaw({ path, allowHalfOpen: true })
+  static async connect(place: Place | string): Promise<RawPeer> {
+    const where = typeof place === 'string' ? { path: place } : place
+    const socket = connectRaw({ ...where, allowHalfOpen: true })
     onTestFinished(() => void socket.destroy())
     await once(socket, 'connect')
     return new RawPeer(socket)
