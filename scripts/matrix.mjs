@@ -206,8 +206,9 @@ ${lines.join('\n')}
 |---|---|---|
 | Linux x64, glibc 2.28 and newer | \`linux-x64\` | every row above |
 | Linux arm64, glibc 2.28 and newer | \`linux-arm64\` | loads and echoes frames, under qemu-user (\`npm run check:prebuilds\`) |
-| Linux with musl, macOS | made by \`.github/workflows/prebuild.yml\` | not yet: see [releasing](releasing.md) |
-| Windows | made by the same, used only where \`backend: 'native'\` is asked for | not yet |
+| macOS 11 and newer, x64 and arm64 | made by \`.github/workflows/prebuild.yml\` | compiled and linked with clang, its symbols looked at (\`npm run check:cross\`); never run |
+| Linux x64 and arm64, musl | made by the same | as macOS |
+| Windows x64 | made by the same, used only where \`backend: 'native'\` is asked for | compiled with MinGW and clang, linked with MinGW; that binary runs in Node 20 for Windows under wine: delivery, borrowed and kept frames, fairness and sends at the end of the stack over TCP, and on the JavaScript backend over named pipes (\`npm run check:wine\`). Not on Windows itself, and not as MSVC makes it: see [releasing](releasing.md) |
 `
   writeFileSync(join(root, 'docs/compatibility.md'), text)
 }
