@@ -322,7 +322,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     const isStopped = this.dropUnread() || this.#paused
     if (!isStopped || this.#destroyed) return
     this.#paused = false
-    this.stream.resume()
+    this.startReading()
   }
 
   end(): void {

@@ -17,6 +17,13 @@ const FULL_CHUNK = 64 * 1024
 /** A chunk that took longer was a slow one, ms. */
 const SLOW_MS = 2
 
+/** What of a socket's handle says whether it is read from, and stops that. */
+interface ReadHandle {
+  reading?: boolean
+  readStart?(): number
+  readStop?(): number
+}
+
 export class NetChannel extends DuplexChannel implements LateOwner {
   declare readonly stream: Socket
   /** Where it reads to once it was found busy; null where that cannot be. */
@@ -25,6 +32,9 @@ export class NetChannel extends DuplexChannel implements LateOwner {
   #late: LateBytes | undefined
   /** Much of what it reads takes long, as far as anybody knows: it is dealt with in slices. */
   #isSlow = true
+
+  /** Not only the stream is stopped, the handle is too. */
+  #isStopped = false
 
   constructor(socket: Socket, hub: Hub, config: ChannelConfig & BudgetConfig) {
     super(socket, hub, config, socket instanceof TLSSocket ? 'tls' : 'socket')
@@ -40,7 +50,10 @@ export class NetChannel extends DuplexChannel implements LateOwner {
   override onChunk(chunk: Buffer): void {
     if (this.#isLate(chunk.length)) this.#putOff(chunk)
     else this.#take(chunk)
-    if (this.#hasLate) this.stream.pause()
+    if (this.#hasLate) {
+      this.stream.pause()
+      this.#stopSoon()
+    }
     if (chunk.length === FULL_CHUNK && this.#memory === undefined && this.kind === 'socket')
       this.#readInBulk()
   }
@@ -121,7 +134,7 @@ export class NetChannel extends DuplexChannel implements LateOwner {
   /** @internal */
   onCaughtUp(ms: number): void {
     this.#isSlow = ms >= SLOW_MS
-    if (!this.stream.destroyed) this.stream.resume()
+    if (!this.stream.destroyed) this.startReading()
   }
 
   /** @internal */
@@ -138,15 +151,54 @@ export class NetChannel extends DuplexChannel implements LateOwner {
     if (this.framesReceived === framesReceived && this.input?.phase === phase) super.onReadDeadline(code, ms)
   }
 
-  protected override startReading(): void {
-    if (this.#hasLate) this.#late?.queue()
-    else super.startReading()
-  }
-
   protected override dropUnread(): boolean {
     const had = this.#hasLate
     this.#late?.drop()
     return had
+  }
+
+  // --- stopping ----------------------------------------------------------------------------------------------------
+
+  override pause(): void {
+    const was = this.isPaused
+    super.pause()
+    if (!was && this.isPaused) this.#stopSoon()
+  }
+
+  /**
+   * A stream that is paused reads on into memory of its own, 64 KiB of each socket, which no budget counts. It is stopped in the
+   * tick behind the one in which it asks for that, if it was paused while it gave data.
+   */
+  #stopSoon(): void {
+    process.nextTick(stopSoon, this)
+  }
+
+  /** @internal */
+  stopReading(): void {
+    const handle = this.#handle
+    if (!(this.isPaused || this.#hasLate) || handle?.reading !== true || !handle.readStop) return
+    this.#isStopped = true
+    handle.reading = false
+    handle.readStop()
+  }
+
+  protected override startReading(): void {
+    if (this.#hasLate) {
+      this.#late?.queue()
+      return
+    }
+    super.startReading()
+    const handle = this.#handle
+    if (!this.#isStopped) return
+    this.#isStopped = false
+    // The stream believes that it reads already.
+    if (handle?.reading !== false || !handle.readStart) return
+    handle.reading = true
+    if (handle.readStart() !== 0) this.stream.destroy()
+  }
+
+  get #handle(): ReadHandle | null | undefined {
+    return (this.stream as { readonly _handle?: ReadHandle | null })._handle
   }
 
   // --- the socket ------------------------------------------------------------------------------------------------
@@ -183,4 +235,12 @@ function copyOf(bytes: Buffer): Buffer {
   const copy = allocate(bytes.length)
   copy.set(bytes)
   return copy
+}
+
+function stopSoon(channel: NetChannel): void {
+  process.nextTick(stop, channel)
+}
+
+function stop(channel: NetChannel): void {
+  channel.stopReading()
 }
