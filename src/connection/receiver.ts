@@ -45,6 +45,9 @@ const CHOKE_BYTES = 64 * 1024 * 1024
 /** The same for sends that somebody waits for: of small frames they take more memory than the bytes. */
 const CHOKE_SENDS = 16 * 1024
 
+/** Frames that are delivered one by one between two looks at that. */
+const CHOKE_LOOK = 256
+
 /** Payloads that are copied before the first of them is handed on. */
 const COPY_RUN = 128
 
@@ -228,7 +231,7 @@ export abstract class Receiver<In> extends BareEmitter {
     }
     const delivered = this.#deliver(batch, 0)
     if (delivered < batch.length && (this.#state & DEAF) === 0) this.#hold(batch, delivered)
-    if (this.init.chokes && this.#isStuffed) this.#choke()
+    this.#chokeIfStuffed()
   }
 
   /** @internal */
@@ -259,7 +262,8 @@ export abstract class Receiver<In> extends BareEmitter {
     return (channel.queuedBytes >= CHOKE_BYTES && channel.isFull) || (sends?.length ?? 0) >= CHOKE_SENDS
   }
 
-  #choke(): void {
+  #chokeIfStuffed(): void {
+    if (!this.init.chokes || (this.#state & GONE) !== 0 || !this.#isStuffed) return
     this.#state |= CHOKED
     this.channel.pause()
   }
@@ -267,7 +271,8 @@ export abstract class Receiver<In> extends BareEmitter {
   #unchoke(): void {
     if ((this.#state & CHOKED) === 0) return
     this.#state &= ~CHOKED
-    if (this.#held === undefined && (this.#state & (PAUSED | DEAF)) === 0) this.channel.resume()
+    if (this.#held !== undefined) this.#kick()
+    else if ((this.#state & (PAUSED | DEAF)) === 0) this.channel.resume()
   }
 
   #read(): void {
@@ -289,7 +294,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** @internal */
   channelClose(): void {
-    this.#state |= GONE
+    this.#state = (this.#state | GONE) & ~CHOKED
     const held = this.#held
     if (held?.fault !== undefined) this.#reportHeld(held, held.fault, false)
     const error = this.error ?? held?.fault
@@ -322,7 +327,8 @@ export abstract class Receiver<In> extends BareEmitter {
     let first = from
     const { length } = batch
     for (let i = from; i < length; i++) {
-      if ((this.#state & (PAUSED | DEAF)) !== 0) return i
+      if ((this.#state & (PAUSED | DEAF | CHOKED)) !== 0) return i
+      if ((i - from) % CHOKE_LOOK === CHOKE_LOOK - 1) this.#chokeIfStuffed()
       let payload: unknown
       if (isBuffer) {
         // What was copied ahead may have gone away with a neighbour that the consumer has transferred.
@@ -415,7 +421,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** Nothing is delivered now. A consumer that is pulled from has room for what was read before the channel closed. */
   get #isStopped(): boolean {
-    if ((this.#state & DEAF) !== 0 || !this.#isConsumed) return true
+    if ((this.#state & (DEAF | CHOKED)) !== 0 || !this.#isConsumed) return true
     return (this.#state & PAUSED) !== 0 && !((this.#state & GONE) !== 0 && this.#ending !== undefined)
   }
 

@@ -10,7 +10,7 @@
 const MOST_MS = 2
 /** The same for who has a little, which is at most so much. */
 const MOST_MS_FOR_LITTLE = 8
-const LITTLE_BYTES = 1024
+const LITTLE_BYTES = 4096
 /** What takes less is not counted in a turn that has nobody waiting: counting would cost more. */
 const TRIFLE_MS = 0.05
 
