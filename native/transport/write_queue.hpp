@@ -28,7 +28,8 @@ public:
   bool empty() const noexcept { return size_ == 0; }
   // Memory that is set aside for that, held payloads as a whole.
   size_t reserved() const noexcept { return reserved_; }
-  // When the oldest byte still here was queued, in loop milliseconds, or up to 50 earlier. Only while not empty.
+  // When the oldest byte still here was queued, in loop milliseconds, or up to 50 earlier. Only while not
+  // empty.
   uint64_t oldest() const noexcept { return head_->queued_at; }
 
   // Copies. False: no memory, nothing was queued.
