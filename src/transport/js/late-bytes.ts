@@ -53,12 +53,13 @@ export class LateBytes implements Waiting {
     this.#share.later(this)
   }
 
-  goOn(): void {
+  /** @param mostMs about how long it takes at most. */
+  goOn(mostMs = SLICE_MS): void {
     this.#isQueued = false
     const owner = this.#owner
     const began = owner.now()
     let ms = 0
-    for (let most = FIRST_SLICE; this.#length > 0 && !owner.isPaused && ms < SLICE_MS; most *= 2) {
+    for (let most = FIRST_SLICE; this.#length > 0 && !owner.isPaused && ms < mostMs; most *= 2) {
       this.#takeSlice(most)
       ms = owner.now() - began
     }

@@ -113,7 +113,7 @@ export class NetChannel extends DuplexChannel implements LateOwner {
     this.#late ??= new LateBytes(this, this.hub.readShare)
     this.hub.scan.seal?.(bytes.buffer)
     this.#late.add(bytes)
-    if (this.hub.readShare.hasTimeFor(bytes.length)) this.#late.goOn()
+    if (this.hub.readShare.hasTimeFor(bytes.length)) this.#late.goOn(SLOW_MS)
     else this.#late.queue()
     this.chargeInput()
   }
