@@ -22,7 +22,10 @@ function open(path: string, count: number): void {
   }
 }
 
-describe.skipIf(process.env.FRAMEWIRE_BACKEND === 'js')('memory of idle connections', () => {
+/** Every V8 has objects of other sizes: these are Node 20's. */
+const isMeasured = process.env.FRAMEWIRE_BACKEND !== 'js' && process.versions.node.startsWith('20.')
+
+describe.runIf(isMeasured)('memory of idle connections', () => {
   it.each([
     ['frame', 348],
     ['events', 480],

@@ -81,7 +81,7 @@ async function between(backend: Backend, way: Way, floods: number, count: number
 export function fairnessContract(backend: Backend): void {
   it.each(Object.entries(inMicrotasks))('%s lets others in between', async (_name, way) => {
     const gaps = await between(backend, way, 8, 60_000)
-    expect(gaps.length).toBeGreaterThan(30)
+    expect(gaps.length).toBeGreaterThan(12)
     // Some turns of 4,096, and where it is a handler 1,024 of each connection at first.
     expect(Math.max(...gaps)).toBeLessThan(35_000)
   })
