@@ -81,7 +81,7 @@ async function between(backend: Backend, way: Way, floods: number, count: number
 export function fairnessContract(backend: Backend): void {
   it.each(Object.entries(inMicrotasks))('%s lets others in between', async (_name, way) => {
     const gaps = await between(backend, way, 8, 60_000)
-    expect(gaps.length).toBeGreaterThan(12)
+    expect(gaps.length).toBeGreaterThan(30)
     // Some turns of 4,096, and where it is a handler 1,024 of each connection at first.
     expect(Math.max(...gaps)).toBeLessThan(35_000)
   })
@@ -111,9 +111,9 @@ export function fairnessContract(backend: Backend): void {
   })
 
   it('as are those who never send much at a time', async () => {
-    const gaps = await between(backend, slowListener, 30, 16_000)
-    // 32 Ki frames, and some of each of the others: all 480,000 are there at once.
-    expect(Math.max(...gaps)).toBeLessThan(150_000)
+    const gaps = await between(backend, slowListener, 60, 16_000)
+    // 32 Ki frames, and some of each of the others: all 960,000 are there at once.
+    expect(Math.max(...gaps)).toBeLessThan(200_000)
   })
 
   it('who connects behind many who send tiny frames is served before most of those are', async () => {
