@@ -4,6 +4,7 @@
  */
 import type { FrameBatch } from '../codec/batch.js'
 import { publish } from '../connection/diagnostics.js'
+import { LostErrors } from '../connection/lost-errors.js'
 import { FrameError } from '../errors.js'
 import type { Channel, ChannelEvents } from '../transport/contract.js'
 import { BackOff, type BackOffOptions } from './back-off.js'
@@ -211,10 +212,10 @@ export class Lane implements ChannelEvents {
     this.#cause = undefined
     const waiting = this.#waiting
     this.#waiting = new Ring()
+    const errors = new LostErrors((neverWritten) => lostError(channel.id, neverWritten, cause))
     for (let i = 0; i < waiting.length; i++) {
       const pending = waiting.at(i)
-      const neverWritten = pending.start >= channel.writtenBytes
-      pending.reject(lostError(channel.id, neverWritten, cause))
+      pending.reject(errors.of(pending.start >= channel.writtenBytes))
     }
     const error = cause ?? lostError(channel.id, undefined, undefined)
     this.#owner.onLaneDown(this, channel.id, error, this.#isOurs)

@@ -4,6 +4,7 @@
  */
 import { FrameError } from '../errors.js'
 import type { Channel } from '../transport/contract.js'
+import { LostErrors } from './lost-errors.js'
 
 interface PendingSend {
   readonly start: number
@@ -71,9 +72,10 @@ export class PendingSends {
     const lost = this.#queue.splice(0).slice(this.#first)
     this.#first = 0
     this.#count(channel)
+    const errors = new LostErrors((neverWritten) => lostSend(channel.id, neverWritten, cause))
     for (const { start, abort, reject } of lost) {
       abort?.signal.removeEventListener('abort', abort.listener)
-      reject(lostSend(channel.id, start >= channel.writtenBytes, cause))
+      reject(errors.of(start >= channel.writtenBytes))
     }
   }
 

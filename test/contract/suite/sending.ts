@@ -410,6 +410,28 @@ export function sendingContract(backend: Backend): void {
       expect(order).not.toContain(-1)
     })
 
+    it('tells all that wait on a lost connection with two errors, whoever waits', async () => {
+      const { raw, accepted } = await stage(backend)
+      const peer = await raw()
+      const server = await accepted()
+      peer.socket.pause()
+      const errors: unknown[] = []
+      const outcomes = Array.from({ length: 500 }, () =>
+        server.sendAsync(Buffer.alloc(20_000)).catch((error) => errors.push(error)),
+      )
+      await until(() => server.stats().bytesWritten > 0)
+      server.destroy()
+      await Promise.all(outcomes)
+      expect(errors.length).toBeGreaterThan(300)
+      expect(new Set(errors).size).toBeLessThanOrEqual(2)
+      expect(errors.at(-1)).toMatchObject({
+        code: 'ERR_FRAME_CONNECTION_LOST',
+        connectionId: server.id,
+        neverWritten: true,
+        stack: expect.stringContaining('FrameError'),
+      })
+    })
+
     it.each([
       ['small', 200, 5000],
       ['large', 20_000, 100],
