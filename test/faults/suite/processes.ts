@@ -197,7 +197,7 @@ export function processFaults(backend: Backend): void {
     /** What arrived, by the server's connections. */
     const arrivals = new Map<string, string[]>()
     for (const line of lines) {
-      const [name, on, ...content] = line.split(' ')
+      const [name, on, ...content] = line.trimEnd().split(' ')
       times.set(name, (times.get(name) ?? 0) + 1)
       expect(content.join(' '), name).toBe(contents.get(name))
       const names = arrivals.get(on)
