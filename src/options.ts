@@ -17,7 +17,7 @@ export interface ChannelOptions {
   readonly format?: FrameFormat | FormatPreset
   /** Bytes of payload, both directions. Default 16 MiB; `Infinity` must be written out. */
   readonly maxFrameLength?: number
-  /** Bytes held in partial and queued frames over all connections of the server or client. Default 256 MiB. */
+  /** Bytes held in partial, waiting and queued frames and in requests at work, over all connections of the server or client. Default 256 MiB. */
   readonly memoryBudget?: number
   /** Queued bytes of one connection from which `send` returns false. Default 256 KiB. */
   readonly highWaterMark?: number

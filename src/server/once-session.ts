@@ -9,6 +9,9 @@ import type { Linger } from '../transport/contract.js'
 import { ACCEPTED, briefRefusal, HEADER_MISSING, refusal } from './refusals.js'
 import { ERROR_LINGER, LINGER, promiseOf, Session } from './session.js'
 
+/** Bytes of a request from which on it is counted while its handler is at work: counting is a call into the transport. */
+const COUNTED_FROM = 8 * 1024
+
 export class OnceSession extends Session {
   /** The frame arrived, or the client was refused: bytes behind that are nobody's, and deadlines are over. */
   #taken = false
@@ -16,15 +19,31 @@ export class OnceSession extends Session {
   #pending = false
   /** More than the one frame came: the client may be writing still, and must not find a closed door in place of an answer. */
   #sendsMore = false
+  /** There is no memory for its request: the fault is on its way. */
+  #overrun = false
 
   override batch(batch: FrameBatch): void {
-    if (this.#taken) return
+    if (this.#taken || this.#overrun) return
+    const size = batch.end(0) - batch.start(0)
+    const counted = size < COUNTED_FROM ? 0 : size
+    if (!this.#keep(counted)) {
+      this.#overrun = true
+      this.#keep(-counted)
+      return
+    }
     this.#taken = true
     this.#sendsMore = batch.length > 1
+    const waited = this.#request(batch)
+    if (waited === undefined) this.#keep(-counted)
+    else this.#await(waited, counted)
+  }
+
+  /** Gives the first frame of `batch` to the handler. What it returns has to be waited for; undefined: it has answered. */
+  #request(batch: FrameBatch): Promise<unknown> | undefined {
     const { onRequest } = this.host
     if (onRequest === undefined) {
       this.#close(ACCEPTED)
-      return
+      return undefined
     }
     let payload: never
     try {
@@ -32,24 +51,28 @@ export class OnceSession extends Session {
     } catch (error) {
       this.#taken = false
       this.fail(error as FrameError)
-      return
+      return undefined
     }
     this.host.totals.requests++
     let result: unknown
-    let promise: Promise<unknown> | undefined
     try {
       result = onRequest(payload, this.context)
-      promise = promiseOf(result)
+      const promise = promiseOf(result)
+      if (promise !== undefined) return promise
     } catch (cause) {
       this.#refuse(this.handlerFailed(cause))
-      return
+      return undefined
     }
-    if (promise !== undefined) this.#await(promise)
-    else this.#answer(result)
+    this.#answer(result)
+    return undefined
+  }
+
+  #keep(bytes: number): boolean {
+    return bytes === 0 || this.channel.keep(bytes)
   }
 
   override ended(): boolean {
-    if (this.#taken) return true
+    if (this.#taken || this.#overrun) return true
     this.#taken = true
     if (this.host.errorReply === undefined) this.#close(HEADER_MISSING)
     else this.#refuse(new FrameError('ERR_FRAME_TRUNCATED', { received: 0, connectionId: this.id }))
@@ -83,15 +106,17 @@ export class OnceSession extends Session {
     super.closed()
   }
 
-  #await(result: Promise<unknown>): void {
+  #await(result: Promise<unknown>, counted: number): void {
     this.#pending = true
     this.host.totals.pendingRequests++
     this.pauseReading()
     result.then(
       (reply) => {
+        this.#keep(-counted)
         if (this.#handled()) this.#answer(reply)
       },
       (cause) => {
+        this.#keep(-counted)
         const error = this.handlerFailed(cause)
         if (this.#handled()) this.#refuse(error)
       },

@@ -11,6 +11,7 @@ import type { Connection } from '../connection/index.js'
 import { FrameError } from '../errors.js'
 import { msOption, optionsObject } from '../options.js'
 import type { Address, Channel, ListenerConfig, ListenerEvents } from '../transport/contract.js'
+import { AllInHand } from './in-hand.js'
 import { type ResolvedListen, resolveListen } from './listen-options.js'
 import { type Listening, startListening } from './listening.js'
 import { OnceSession } from './once-session.js'
@@ -59,6 +60,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
       errorReply,
       maxPendingRequests,
       totals: this.#totals,
+      inHand: new AllInHand(this.#options.listener.memoryBudget),
       onClosed: (served) => this.#forget(served),
       onHandlerFailure: (error, served) => this.#tellFailure(error, served),
     }

@@ -12,6 +12,7 @@ import type { ConnectionInit, ConnectionPolicy } from '../connection/types.js'
 import { FrameError } from '../errors.js'
 import type { Channel, ChannelEvents, PeerCredentials } from '../transport/contract.js'
 import { RequestContext } from './context.js'
+import type { AllInHand } from './in-hand.js'
 import type { Served } from './served-list.js'
 import type { Totals } from './totals.js'
 import type { ErrorReply, RequestHandler } from './types.js'
@@ -29,6 +30,7 @@ export interface SessionHost {
   readonly errorReply: ErrorReply | undefined
   readonly maxPendingRequests: number
   readonly totals: Totals
+  readonly inHand: AllInHand
   /** Its channel is closed. */
   onClosed(served: Served): void
   /** A handler, or a callback beside it, failed; whoever listens to the server's 'error' is told. */

@@ -10,6 +10,7 @@ import { KeptBytes } from '../connection/kept-bytes.js'
 import { type FrameError, isOverrun } from '../errors.js'
 import { COPY_BYTES } from '../transport/contract.js'
 import { Turn } from '../transport/turn-share.js'
+import { InHand } from './in-hand.js'
 import { ReplyQueue } from './reply-queue.js'
 import { ERROR_LINGER, LINGER, promiseOf, Session } from './session.js'
 
@@ -18,6 +19,9 @@ const FIRST_REQUEST_MS = 250
 
 /** Bytes of requests whose handlers are at work, from which on no further request of that connection is read. */
 const IN_HAND_BYTES = 1024 * 1024
+
+/** A request from so many bytes on is not given to its handler without room for it. */
+const LARGE = 8 * 1024
 
 /** What a reply that waits takes beside its bytes. */
 const REPLY_COST = 64
@@ -59,8 +63,10 @@ export class StreamSession extends Session {
   #turn: Turn | undefined = undefined
   /** Replies that wait for their turn. */
   #held: KeptBytes | undefined = undefined
-  /** Bytes of requests whose handlers are at work. */
-  #inHand = 0
+  /** Requests whose handlers are at work. Made with the first that is not answered at once. */
+  #inHand: InHand | undefined = undefined
+  /** Goes on when all connections together have fewer of them in hand. */
+  #goOn: (() => void) | undefined = undefined
   /** They are over the memory budget: the fault is on its way. */
   #overrun = false
   /** `send` has said that enough is queued. */
@@ -152,6 +158,8 @@ export class StreamSession extends Session {
       // A handler that closes its connection gets no further request.
       if (this.madeConnection !== undefined && !this.channel.writable) this.#stop()
       if (this.#done) return batch.length
+      const size = batch.end(i) - batch.start(i)
+      if (size >= LARGE && !this.#hasRoom(size)) return i
       let payload: never
       try {
         payload = this.decode(batch, i)
@@ -160,7 +168,7 @@ export class StreamSession extends Session {
         this.fail(error as FrameError)
         return batch.length
       }
-      this.#answer(payload, batch.end(i) - batch.start(i))
+      this.#answer(payload, size)
     }
     return batch.length
   }
@@ -171,9 +179,23 @@ export class StreamSession extends Session {
     return this.#turn.take()
   }
 
+  /** Whether a handler may have so much in hand. */
+  #hasRoom(size: number): boolean {
+    if (!this.channel.keep(size)) this.#overrun = true
+    this.channel.keep(-size)
+    return !this.#overrun
+  }
+
   #busy(): boolean {
-    if (this.#replies === undefined) return false
-    return this.#replies.outstanding >= this.host.maxPendingRequests || this.#inHand >= IN_HAND_BYTES
+    const outstanding = this.#replies?.outstanding ?? 0
+    if (outstanding === 0) return false
+    if (outstanding >= this.host.maxPendingRequests || (this.#inHand?.bytes ?? 0) >= IN_HAND_BYTES)
+      return true
+    const { inHand } = this.host
+    if (!inHand.isFull) return false
+    this.#goOn ??= () => this.#settle()
+    inHand.wait(this.#goOn)
+    return true
   }
 
   #answer(payload: never, size: number): void {
@@ -229,10 +251,12 @@ export class StreamSession extends Session {
     const replies = this.#line()
     const place = replies.reserve()
     this.host.totals.pendingRequests++
-    this.#inHand += size
+    this.#inHand ??= new InHand(this.channel, this.host.inHand)
+    const inHand = this.#inHand
+    if (!inHand.take(size)) this.#overrun = true
     const settle = (reply: unknown) => {
+      inHand.release(size)
       if (this.#done) return
-      this.#inHand -= size
       this.#ready(replies, place, reply)
       this.#settle()
     }
@@ -302,6 +326,8 @@ export class StreamSession extends Session {
     if (this.#done) return
     this.#done = true
     this.#waiting?.clear()
+    if (this.#goOn !== undefined) this.host.inHand.leave(this.#goOn)
+    this.#inHand?.leave()
     if (this.#replies !== undefined) {
       this.host.totals.pendingRequests -= this.#replies.outstanding
       this.#replies.clear()

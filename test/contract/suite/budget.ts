@@ -194,6 +194,108 @@ export function budgetContract(backend: Backend): void {
     expect(server.stats().heldBytes).toBe(0)
   })
 
+  describe('requests whose handlers are at work', () => {
+    const PEERS = 20
+    const ASKED = 1000
+
+    it('have half of the budget: then each connection has one, until there are fewer, and none is lost', async () => {
+      const gates: ReturnType<typeof deferred<string>>[] = []
+      const { server, raw } = await service(backend, {
+        memoryBudget: 4 * BUDGET,
+        onRequest: () => {
+          const gate = deferred<string>()
+          gates.push(gate)
+          return gate.promise
+        },
+      })
+      const peers: Awaited<ReturnType<typeof raw>>[] = []
+      for (let i = 0; i < PEERS; i++) {
+        const peer = await raw()
+        peers.push(peer)
+        await peer.write(Buffer.concat(Array(ASKED).fill(frame(''))))
+      }
+      await until(() => gates.length >= 4000)
+      for (let i = 0; i < 50; i++) await settled()
+      // 512 bytes each, counted 16 at a time; the last connections have one.
+      expect(gates.length).toBeLessThanOrEqual(4096 + 16 * 4 + PEERS)
+      const { heldBytes, faults } = server.stats()
+      expect(faults).toBe(0)
+      expect(heldBytes).toBeGreaterThan(1.8 * BUDGET)
+      expect(heldBytes).toBeLessThanOrEqual(4 * BUDGET)
+      // The first are done: the others get what they had, all at once and not one by one.
+      for (const gate of gates.splice(0, 3000)) gate.resolve('')
+      await until(() => gates.length >= 4000)
+      while (server.stats().requests < PEERS * ASKED) {
+        for (const gate of gates.splice(0)) gate.resolve('')
+        await settled()
+      }
+      for (const gate of gates.splice(0)) gate.resolve('')
+      await until(() => peers.every(({ received }) => received.length === 4 * ASKED))
+      expect(server.stats()).toMatchObject({ heldBytes: 0, faults: 0, pendingRequests: 0 })
+    })
+
+    it.each(['stream', 'once'] as const)(
+      'count their payloads, and there is none without room (%s)',
+      async (exchange) => {
+        const gate = deferred<string>()
+        let asked = 0
+        const { server, raw } = await service(backend, {
+          exchange,
+          memoryBudget: BUDGET,
+          onRequest: () => {
+            asked++
+            return gate.promise
+          },
+        })
+        const peers: Awaited<ReturnType<typeof raw>>[] = []
+        for (let i = 0; i < FITS; i++) {
+          const peer = await raw()
+          peers.push(peer)
+          peer.socket.write(frame(PAYLOAD))
+          await until(() => asked === i + 1)
+          expect(server.stats().heldBytes).toBeGreaterThanOrEqual(asked * (PAYLOAD.length - 8192))
+        }
+        const refused = await raw()
+        refused.socket.write(frame(PAYLOAD))
+        await until(() => server.stats().faults === 1)
+        expect(asked).toBe(FITS)
+        // Those who leave have left their handlers, and what those have in hand.
+        peers[0].socket.destroy()
+        refused.socket.destroy()
+        for (let i = 0; i < 20; i++) await settled()
+        expect(server.stats().heldBytes).toBeGreaterThanOrEqual(FITS * (PAYLOAD.length - 8192))
+        gate.resolve('done')
+        for (const peer of peers.slice(1)) await until(() => peer.received.includes('done'))
+        await until(() => server.stats().heldBytes === 0)
+      },
+    )
+
+    it('count no more when their connection is gone and nobody can end them', async () => {
+      let asked = 0
+      let ends: unknown[] = []
+      const { server, raw } = await service(backend, {
+        memoryBudget: BUDGET,
+        onRequest: (_payload, { connection }) => {
+          if (++asked % 800 === 0) setImmediate(() => connection.destroy())
+          return new Promise<string>((resolve) => ends.push(resolve))
+        },
+      })
+      for (let round = 0; round < 4; round++) {
+        const peer = await raw()
+        await peer.write(Buffer.concat(Array(800).fill(frame(''))))
+        await until(() => asked === 800 * (round + 1))
+        await until(() => server.stats().connections === 0)
+        expect(server.stats().heldBytes).toBeGreaterThan(800 * 500)
+        ends = []
+        await until(() => {
+          collectGarbage()
+          return server.stats().heldBytes === 0
+        })
+      }
+      expect(server.stats().faults).toBe(0)
+    })
+  })
+
   it('no more handlers are asked in a turn than there is room for replies that wait', async () => {
     let asked = 0
     let most = 0
