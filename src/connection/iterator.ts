@@ -12,6 +12,14 @@ type Result<In> = IteratorResult<In, undefined>
 /** Settles a `next` that had to wait. */
 type Waiter<In> = (result: Result<In> | Promise<Result<In>>) => void
 
+/** What is behind the last frame. */
+interface End {
+  /** Not told yet. */
+  error: Error | undefined
+  /** By the peer, and the loop was not told yet. */
+  byPeer: boolean
+}
+
 /** One in every connection that is looped over, idle or not: what most of them never need is made when it is. */
 export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, undefined> {
   readonly #connection: Connection<In, unknown>
@@ -21,10 +29,8 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   #waiter: Waiter<In> | undefined
   /** Who came while somebody waited. */
   #others: Waiter<In>[] | undefined
-  #done = false
-  /** The peer has ended its side, and the loop was not told yet. */
-  #peerEnded = false
-  #error: Error | undefined
+  /** undefined: there is more to come. */
+  #end: End | undefined
 
   constructor(connection: Connection<In, unknown>) {
     this.#connection = connection
@@ -37,14 +43,13 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
       const value = this.#connection.decode(batch, i)
       this.#nextWaiter()?.({ value, done: false })
     }
-    if (this.#done || i === batch.length) return
+    if (this.#end !== undefined || i === batch.length) return
     this.#frames ??= new WaitingFrames(this.#connection, () => this.#goOn())
     this.#frames.add(batch, i)
   }
 
   onEnd(): void {
-    this.#peerEnded = true
-    this.#finish(undefined)
+    this.#finish(undefined, true)
   }
 
   onDropped(): void {
@@ -53,29 +58,20 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   }
 
   onClose(error: Error | undefined): void {
-    this.#finish(error)
+    this.#finish(error, false)
   }
 
   next(): Promise<Result<In>> {
     if (this.#frames?.mayTake()) return this.#take(this.#frames)
     if (!this.#isEmpty) return this.#wait()
-    if (this.#error !== undefined) {
-      const error = this.#error
-      this.#error = undefined
-      return Promise.reject(error)
-    }
-    if (this.#done) {
-      this.#leave()
-      return Promise.resolve({ value: undefined, done: true })
-    }
-    return this.#wait()
+    return this.#end === undefined ? this.#wait() : this.#tell(this.#end)
   }
 
   /** Leaving the loop: closes the connection, as leaving a loop over a Node stream does. */
   return(): Promise<Result<In>> {
     this.onDropped()
-    this.#error = undefined
-    this.#finish(undefined)
+    if (this.#end === undefined) this.#finish(undefined, false)
+    else this.#end.error = undefined
     this.#connection.destroy()
     return Promise.resolve({ value: undefined, done: true })
   }
@@ -109,7 +105,7 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
   #goOn(): void {
     while (this.#waiter !== undefined && this.#frames?.mayTake())
       this.#nextWaiter()?.(this.#take(this.#frames))
-    if (!this.#done || !this.#isEmpty) return
+    if (this.#end === undefined || !this.#isEmpty) return
     while (this.#waiter !== undefined) this.#nextWaiter()?.(this.next())
   }
 
@@ -119,25 +115,32 @@ export class FrameIterator<In> implements Consumer, AsyncIterableIterator<In, un
     } catch (error) {
       // As everywhere, nothing follows an error.
       frames.clear()
-      this.#done = true
-      this.#error = undefined
-      this.#peerEnded = false
+      this.#end = { error: undefined, byPeer: false }
       this.#connection.fail(error as FrameError)
       return Promise.reject(error)
     }
   }
 
+  /** What `next` says behind the last frame: the error once, and then that the loop is over. */
+  #tell(end: End): Promise<Result<In>> {
+    const { error } = end
+    if (error !== undefined) {
+      end.error = undefined
+      return Promise.reject(error)
+    }
+    if (end.byPeer) this.#leave(end)
+    return Promise.resolve({ value: undefined, done: true })
+  }
+
   /** The loop is over. The code behind it gets to send its last frames before our side is ended as well. */
-  #leave(): void {
-    if (!this.#peerEnded) return
-    this.#peerEnded = false
+  #leave(end: End): void {
+    end.byPeer = false
     setImmediate(() => this.#connection.endUnattended())
   }
 
-  #finish(error: Error | undefined): void {
-    if (this.#done) return
-    this.#done = true
-    this.#error = error
+  #finish(error: Error | undefined, byPeer: boolean): void {
+    if (this.#end !== undefined) return
+    this.#end = { error, byPeer }
     this.#goOn()
   }
 }
