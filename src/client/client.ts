@@ -5,7 +5,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { Payload } from '../codec/bytes.js'
-import { guard } from '../connection/guard.js'
+import { emitGuarded } from '../connection/guard.js'
 import { FrameError, optionError } from '../errors.js'
 import { countOption, msOption, NO_OPTIONS, optionsObject, signalOption } from '../options.js'
 import type { Channel } from '../transport/contract.js'
@@ -243,14 +243,14 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
         this.#lastError = error
         if (isOurs) return
         this.#totals.disconnects++
-        guard(() => this.emit('disconnect', error, { connectionId }))
+        emitGuarded(this, 'disconnect', error, { connectionId })
       },
       onLaneFailed: (_lane, error) => {
         this.#lastError = error
         this.#tell(error)
       },
       onReconnecting: (_lane, attempt, delay, error) => {
-        guard(() => this.emit('reconnecting', { attempt, delay, error }))
+        emitGuarded(this, 'reconnecting', { attempt, delay, error })
       },
       onLaneClosed: () => {
         if (!this.#lanes.every(isClosed)) return
@@ -267,11 +267,11 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
   #onUp(channel: Channel): void {
     this.#totals.connects++
     this.#flushQueue()
-    guard(() => this.emit('connect', { connectionId: channel.id }))
+    emitGuarded(this, 'connect', { connectionId: channel.id })
   }
 
   #tell(error: Error): void {
-    if (this.listenerCount('error') > 0) guard(() => this.emit('error', error))
+    if (this.listenerCount('error') > 0) emitGuarded(this, 'error', error)
   }
 
   // --- closing -------------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
     await closed
     clearTimeout(timer)
     this.#sweeper.stop()
-    guard(() => this.emit('close'))
+    emitGuarded(this, 'close')
   }
 }
 

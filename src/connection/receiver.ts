@@ -8,7 +8,7 @@ import type { Channel } from '../transport/contract.js'
 import { BareEmitter } from './bare-emitter.js'
 import type { Connection } from './connection.js'
 import { publish } from './diagnostics.js'
-import { guard, rethrow } from './guard.js'
+import { emitGuarded, guard, rethrow } from './guard.js'
 import { Held } from './held.js'
 import { PendingSends } from './pending-sends.js'
 import type { ConnectionEventName, ConnectionEvents, ConnectionInit, Consumer } from './types.js'
@@ -282,7 +282,7 @@ export abstract class Receiver<In> extends BareEmitter {
   /** @internal */
   channelDrain(): void {
     this.#unchoke()
-    guard(() => this.emit('drain'))
+    emitGuarded(this, 'drain')
   }
 
   /** @internal */
@@ -442,8 +442,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** Who has paused until 'drain' would wait for ever, and for 'close' as well: nothing is queued any more. */
   #tellWriters(): void {
-    if (this.#held !== undefined && (this.#state & (PAUSED | CLOSED)) === PAUSED)
-      guard(() => this.emit('drain'))
+    if (this.#held !== undefined && (this.#state & (PAUSED | CLOSED)) === PAUSED) emitGuarded(this, 'drain')
   }
 
   /** The consumer, where it wants to know how it ends. */
@@ -474,7 +473,7 @@ export abstract class Receiver<In> extends BareEmitter {
       // The policy goes on from here.
     } else if (this.#ending !== undefined) this.#ending.onEnd()
     else this.endUnattended()
-    guard(() => this.emit('end'))
+    emitGuarded(this, 'end')
   }
 
   /** `reported`: the policy has heard of it and has nothing to close. */
@@ -531,12 +530,13 @@ export abstract class Receiver<In> extends BareEmitter {
     guard(() => this.init.policy?.onOver(this.whole()))
     guard(() => this.#ending?.onClose(error))
     if (error !== undefined) this.#tell(error)
-    guard(() => (error === undefined ? this.emit('close') : this.emit('close', error)))
+    if (error === undefined) emitGuarded(this, 'close')
+    else emitGuarded(this, 'close', error)
   }
 
   #tell(error: Error): void {
     if ((this.#state & TOLD) !== 0) return
     this.#state |= TOLD
-    if (this.listenerCount('error') > 0) guard(() => this.emit('error', error))
+    if (this.listenerCount('error') > 0) emitGuarded(this, 'error', error)
   }
 }

@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events'
 import type { Payload } from '../codec/bytes.js'
 import { hasSubscribers, publish } from '../connection/diagnostics.js'
-import { guard, rethrow } from '../connection/guard.js'
+import { emitGuarded, rethrow } from '../connection/guard.js'
 import type { Connection } from '../connection/index.js'
 import { FrameError } from '../errors.js'
 import { msOption, optionsObject } from '../options.js'
@@ -111,7 +111,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
     if (this.#state !== 'starting') throw closedError()
     this.#state = 'listening'
     this.#closeOnAbort(listen.signal)
-    guard(() => this.emit('listening'))
+    emitGuarded(this, 'listening')
     return this.#listening!.address
   }
 
@@ -293,7 +293,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   #drop(info: DropInfo): void {
     this.#totals.dropped += info.count
     publish('framewire:drop', () => ({ server: this, ...info }))
-    guard(() => this.emit('drop', info))
+    emitGuarded(this, 'drop', info)
   }
 
   #forget(served: Served): void {
@@ -309,7 +309,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
   }
 
   #tell(error: Error, connection: Connection<never, never> | undefined): void {
-    if (this.listenerCount('error') > 0) guard(() => this.emit('error', error, connection))
+    if (this.listenerCount('error') > 0) emitGuarded(this, 'error', error, connection)
   }
 
   /**
@@ -338,7 +338,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
       for (const served of this.#served) served.finish()
       await this.#allClosed(timeout)
       this.#state = 'closed'
-      guard(() => this.emit('close'))
+      emitGuarded(this, 'close')
     }
   }
 

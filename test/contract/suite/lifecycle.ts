@@ -1,8 +1,8 @@
 /** How connections end, and what a callback may do to its own. */
 import { once } from 'node:events'
 import { runInNewContext } from 'node:vm'
-import { createClient } from 'framewire'
-import { expect, it, onTestFinished } from 'vitest'
+import { type Connection, createClient } from 'framewire'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   type Backend,
   closing,
@@ -16,6 +16,7 @@ import {
   unframe,
   until,
 } from './harness.js'
+import type { Bytes } from './service.js'
 
 /** Three frames in one write: they arrive as one batch. */
 const three = Buffer.concat(['a', 'b', 'c'].map(frame))
@@ -277,6 +278,51 @@ export function lifecycleContract(backend: Backend): void {
     expect(errors.map((error) => (error as Error).message)).toEqual(['no a', 'no b', 'no c'])
   })
 
+  describe('a listener that throws keeps nothing from those behind it:', () => {
+    const fail = () => {
+      throw new Error('of a listener')
+    }
+
+    it("'close', and close() settles", async () => {
+      const { pair } = await stage(backend)
+      const [client] = await pair()
+      client.on('close', fail)
+      const heard = vi.fn()
+      client.on('close', heard)
+      expect(await uncaught(1, () => client.close())).toMatchObject([{ message: 'of a listener' }])
+      expect(heard).toHaveBeenCalledTimes(1)
+    })
+
+    it.each([
+      ['Duplex', writesToDuplex],
+      ['web stream', writesToWeb],
+    ])("'drain', and a %s goes on writing", async (_name, writesTo) => {
+      const { pair } = await stage(backend)
+      const [client, server] = await pair()
+      client.once('drain', fail)
+      const got = frames(server, 5)
+      const written = writesTo(client, 5)
+      await uncaught(1, async () => void (await got))
+      expect(await written).toEqual(Array(5).fill('written'))
+    })
+
+    it.each([
+      ['Duplex', writesToDuplex],
+      ['web stream', writesToWeb],
+    ])("'close', and a write to a %s that waits fails", async (_name, writesTo) => {
+      const { raw, accepted } = await stage(backend)
+      const peer = await raw()
+      const server = await accepted()
+      peer.socket.pause()
+      server.on('error', () => {})
+      server.on('close', fail)
+      const written = writesTo(server, 5)
+      await until(() => server.stats().bytesQueued > 0)
+      await uncaught(1, () => void peer.socket.destroy())
+      expect(await written).toContain('failed')
+    })
+  })
+
   it('goes on behind a batch callback that throws', async () => {
     const { raw, accepted } = await stage(backend)
     const peer = await raw()
@@ -377,4 +423,26 @@ export function lifecycleContract(backend: Backend): void {
     const { path, connect } = await stage(backend)
     await expect(connect({ path: `${path}.none` })).rejects.toMatchObject({ code: 'ENOENT' })
   })
+}
+
+const MEGABYTE = Buffer.alloc(1_000_000)
+
+/** Writes frames of 1 MB one behind the other, and says what became of each. */
+async function writesToDuplex(connection: Connection<Buffer, Bytes>, count: number): Promise<string[]> {
+  const duplex = connection.toDuplex()
+  duplex.on('error', () => {})
+  const write = () =>
+    new Promise<string>((resolve) => duplex.write(MEGABYTE, (error) => resolve(error ? 'failed' : 'written')))
+  return Promise.all(Array.from({ length: count }, write))
+}
+
+async function writesToWeb(connection: Connection<Buffer, Bytes>, count: number): Promise<string[]> {
+  const writer = connection.toWeb().writable.getWriter()
+  writer.closed.catch(() => {})
+  const write = () =>
+    writer.write(MEGABYTE).then(
+      () => 'written',
+      () => 'failed',
+    )
+  return Promise.all(Array.from({ length: count }, write))
 }
