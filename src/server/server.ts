@@ -149,7 +149,7 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
       ...totals,
       // Who was accepted and has not said a word is not listed yet.
       accepted: totals.accepted + Math.max(0, connections + this.#turnedAway.size - this.#served.size),
-      heldBytes: this.#listening?.listener.heldBytes ?? 0,
+      heldBytes: this.#state === 'closed' ? 0 : (this.#listening?.listener.heldBytes ?? 0),
     }
   }
 

@@ -123,6 +123,6 @@ export interface ServerStats {
   /** Connections that were closed for an error of their peer, and requests whose handler failed. */
   readonly faults: number
   readonly handlerFailures: number
-  /** Bytes that count against `memoryBudget` now. */
+  /** Bytes that count against `memoryBudget` now; 0 once the server is closed, whoever keeps frames of it. */
   readonly heldBytes: number
 }

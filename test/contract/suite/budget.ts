@@ -296,6 +296,20 @@ export function budgetContract(backend: Backend): void {
     })
   })
 
+  it('a server that is closed holds nothing, whoever keeps frames of it', async () => {
+    const { server, raw, accepted } = await stage(backend)
+    const [connection, peer] = await Promise.all([accepted(), raw()])
+    const duplex = connection.toDuplex()
+    await peer.write(Buffer.concat(Array(50).fill(frame(pattern(100)))))
+    await emitted(duplex, 'readable')
+    await until(() => connection.stats().framesReceived === 50)
+    peer.socket.destroy()
+    await server.close({ timeout: 0 })
+    expect(server.stats().heldBytes).toBe(0)
+    expect(duplex.read()).toEqual(pattern(100))
+    duplex.destroy()
+  })
+
   it('no more handlers are asked in a turn than there is room for replies that wait', async () => {
     let asked = 0
     let most = 0
