@@ -9,7 +9,10 @@ export function guard(callback: () => unknown): void {
   }
 }
 
-/** Emits `event`. What a listener throws keeps nothing from those behind it, some of which may be ours. */
+/**
+ * Emits `event`. What a listener throws keeps nothing from those behind it, some of which may be ours. Where rejections
+ * are captured only Node can call them.
+ */
 export function emitGuarded(emitter: EventEmitter, event: string, ...args: unknown[]): void {
   if (emitter.listenerCount(event) < 2 || EventEmitter.captureRejections) {
     guard(() => emitter.emit(event, ...args))

@@ -1,57 +1,16 @@
-/**
- * Requests whose handlers are at work, counted against the memory budget: of one connection, and of all of a server.
- * Knows bytes and who waits until there are fewer, not handlers.
- */
+/** A connection's requests whose handlers are at work, counted against the memory budget. Knows bytes, not handlers. */
 import type { Channel } from '../transport/contract.js'
-import { type Leftover, Leftovers } from '../transport/leftovers.js'
+import type { Leftover } from '../transport/leftovers.js'
+import type { AllInHand } from './all-in-hand.js'
 
 /** What one takes beside its payload: its promise, its place in the line of replies and what its handler keeps. */
 const REQUEST_COST = 512
 
-/** A connection's are counted once they are so many more, or fewer, than it has told: telling is a call into the transport. */
-const STEP_UP = 8 * 1024
+/** What a connection has fewer of is not counted, because counting is a call into the transport. Nor is one request below it. */
+export const COUNTED_FROM = 8 * 1024
+/** Fewer are told when they are so many fewer, or none. */
 const STEP_DOWN = 64 * 1024
 
-/** Of all connections. Over half of the budget nobody begins another request while he has one in hand. */
-export class AllInHand {
-  /** Of connections that are gone. */
-  readonly leftovers = new Leftovers()
-  readonly #share: number
-  #bytes = 0
-  /** Called when there are fewer again. */
-  #waiting = new Set<() => void>()
-
-  constructor(memoryBudget: number) {
-    this.#share = memoryBudget / 2
-  }
-
-  get isFull(): boolean {
-    return this.#bytes >= this.#share
-  }
-
-  add(bytes: number): void {
-    const wasFull = this.isFull
-    this.#bytes += bytes
-    // Later, because this is inside of whoever lets go of one.
-    if (wasFull && !this.isFull && this.#waiting.size > 0) setImmediate(() => this.#wake())
-  }
-
-  wait(goOn: () => void): void {
-    this.#waiting.add(goOn)
-  }
-
-  leave(goOn: () => void): void {
-    this.#waiting.delete(goOn)
-  }
-
-  #wake(): void {
-    const waiting = this.#waiting
-    this.#waiting = new Set()
-    for (const goOn of waiting) goOn()
-  }
-}
-
-/** Of one connection. */
 export class InHand {
   /** Bytes of their payloads. */
   bytes = 0
@@ -70,7 +29,7 @@ export class InHand {
   take(size: number): boolean {
     this.bytes += size
     this.#sum += size + REQUEST_COST
-    return this.#sum - this.#told < STEP_UP || this.#tell()
+    return this.#sum - this.#told < COUNTED_FROM || this.#tell()
   }
 
   /** One fewer. */

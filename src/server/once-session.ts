@@ -6,11 +6,9 @@
 import type { FrameBatch } from '../codec/batch.js'
 import { FrameError } from '../errors.js'
 import type { Linger } from '../transport/contract.js'
+import { COUNTED_FROM } from './in-hand.js'
 import { ACCEPTED, briefRefusal, HEADER_MISSING, refusal } from './refusals.js'
 import { ERROR_LINGER, LINGER, promiseOf, Session } from './session.js'
-
-/** Bytes of a request from which on it is counted while its handler is at work: counting is a call into the transport. */
-const COUNTED_FROM = 8 * 1024
 
 export class OnceSession extends Session {
   /** The frame arrived, or the client was refused: bytes behind that are nobody's, and deadlines are over. */

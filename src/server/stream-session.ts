@@ -10,7 +10,7 @@ import { KeptBytes } from '../connection/kept-bytes.js'
 import { type FrameError, isOverrun } from '../errors.js'
 import { COPY_BYTES } from '../transport/contract.js'
 import { Turn } from '../transport/turn-share.js'
-import { InHand } from './in-hand.js'
+import { COUNTED_FROM, InHand } from './in-hand.js'
 import { ReplyQueue } from './reply-queue.js'
 import { ERROR_LINGER, LINGER, promiseOf, Session } from './session.js'
 
@@ -19,9 +19,6 @@ const FIRST_REQUEST_MS = 250
 
 /** Bytes of requests whose handlers are at work, from which on no further request of that connection is read. */
 const IN_HAND_BYTES = 1024 * 1024
-
-/** A request from so many bytes on is not given to its handler without room for it. */
-const LARGE = 8 * 1024
 
 /** What a reply that waits takes beside its bytes. */
 const REPLY_COST = 64
@@ -159,7 +156,8 @@ export class StreamSession extends Session {
       if (this.madeConnection !== undefined && !this.channel.writable) this.#stop()
       if (this.#done) return batch.length
       const size = batch.end(i) - batch.start(i)
-      if (size >= LARGE && !this.#hasRoom(size)) return i
+      // A large one is not begun without room for it.
+      if (size >= COUNTED_FROM && !this.#hasRoom(size)) return i
       let payload: never
       try {
         payload = this.decode(batch, i)

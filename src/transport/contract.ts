@@ -45,7 +45,7 @@ export interface ChannelConfig {
   readonly keepAlive: boolean
 }
 
-/** Bytes held in partial and queued frames over all channels of a server or client. */
+/** Bytes held in partial and queued frames, and kept by owners, over all channels of a server or client. */
 export interface BudgetConfig {
   readonly memoryBudget: number
 }
