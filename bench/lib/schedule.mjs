@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { measure, measureIdle, startServer, warm } from './measure.mjs'
+import { drive, measure, measureIdle, startServer } from './measure.mjs'
 import { summarize } from './stats.mjs'
 
 const freePort = () =>
@@ -37,11 +37,12 @@ export class Schedule {
   }
 
   async open(name, row) {
-    const { place, seconds, warmSeconds, env } = this.options
+    const { place, clock, seconds, warmSeconds, env } = this.options
     const address = await this.address(row)
     const server = await startServer(name, row, address, place, { seconds, env: env?.(name) })
     try {
-      await warm(name, row, address, place, warmSeconds)
+      // It compiles and grows before it is measured; what it answers is not looked at.
+      await drive(server, name, row, address, { place, clock }, warmSeconds)
     } catch (error) {
       await server.stop()
       throw error

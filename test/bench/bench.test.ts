@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { check } from '../../bench/lib/measure.mjs'
+import { check, drive } from '../../bench/lib/measure.mjs'
 import { readOptions, UsageError } from '../../bench/lib/options.mjs'
 import { planOf } from '../../bench/lib/plan.mjs'
 import { besideNet, gateFailures, ratiosOf } from '../../bench/lib/ratios.mjs'
@@ -34,6 +34,22 @@ describe('a measurement', () => {
     const unframed = { ...idle, frames: null }
     expect(() => check(row, result, unframed, { ...unframed, bytes: 680 })).not.toThrow()
     expect(() => check(row, result, unframed, { ...unframed, bytes: 679 })).toThrow(/bytes: server 679/)
+  })
+
+  it('lasts by CPU time until it had its seconds, each run twice as long as the one before', async () => {
+    // Where only a ninth of the time is given to it: 0.01 s of 0.09.
+    const generator = `const seconds = Number(process.argv.at(process.argv.indexOf('--seconds') + 1))
+      console.log(JSON.stringify({ frames: 10, bytes: 680, payloadBytes: 640, seconds, cpu: seconds * 1e6 / 9, errors: 0, p50: seconds }))`
+    const server = { report: async () => ({ cpuUser: 0, cpuSystem: 0 }) }
+    const runs = async (clock: string) => {
+      const place = { generator: [process.execPath, '-e', generator, '--'] }
+      return (await drive(server, 'net', row, 'nowhere', { place, clock }, 0.09)).result
+    }
+    const wall = await runs('wall')
+    expect([wall.frames, wall.seconds]).toEqual([10, 0.09])
+    const cpu = await runs('cpu')
+    expect([cpu.frames, cpu.payloadBytes, cpu.p50]).toEqual([30, 1920, 0.36])
+    expect(cpu.cpu).toBeCloseTo(70_000)
   })
 
   it('is summed up by median and half the range', () => {
