@@ -9,6 +9,7 @@ import { emitGuarded } from '../connection/guard.js'
 import { FrameError, optionError } from '../errors.js'
 import { countOption, msOption, NO_OPTIONS, optionsObject, signalOption } from '../options.js'
 import type { Channel } from '../transport/contract.js'
+import { AbortWatch } from './abort-watch.js'
 import type { BackOffOptions } from './back-off.js'
 import { type Dial, resolveDial } from './dial.js'
 import { Lane, type LaneOwner, lostError } from './lane.js'
@@ -32,7 +33,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
   readonly #lanes: Lane[]
   readonly #queue = new SendQueue()
   /** A request whose signal was aborted leaves the queue at once. */
-  readonly #forget = (pending: Pending) => this.#queue.forget(pending)
+  readonly #aborts = new AbortWatch((pending) => this.#queue.forget(pending))
   readonly #sweeper = new Sweeper((now) => this.#sweep(now))
   readonly #totals = {
     requests: 0,
@@ -92,7 +93,7 @@ export class Client<In = Buffer, Out = Payload> extends EventEmitter {
       const signal = signalOption(options?.signal)
       signal?.throwIfAborted()
       this.#dispatch(payload, pending)
-      if (signal !== undefined && !pending.settled) pending.listen(signal, this.#forget)
+      if (signal !== undefined && !pending.settled) this.#aborts.watch(pending, signal)
       if (deadline !== Infinity) this.#sweeper.watch(deadline)
     } catch (error) {
       pending.reject(error)

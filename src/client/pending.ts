@@ -10,9 +10,10 @@ export class Pending {
   readonly deadline: number
   /** The limit behind that, ms. */
   readonly timeout: number
+  /** Called once, when it settles. */
+  onSettled: (() => void) | undefined = undefined
   #resolve: Resolve | undefined
   #reject: Reject
-  #unlisten: (() => void) | undefined = undefined
 
   constructor(resolve: Resolve, reject: Reject, timeout: number, deadline: number) {
     this.#resolve = resolve
@@ -39,19 +40,9 @@ export class Pending {
     this.#reject(reason)
   }
 
-  /** Gives up when `signal` is aborted, with its reason, and tells `onGivenUp`. */
-  listen(signal: AbortSignal, onGivenUp: (pending: Pending) => void): void {
-    const onAbort = () => {
-      this.reject(signal.reason)
-      onGivenUp(this)
-    }
-    signal.addEventListener('abort', onAbort, { once: true })
-    this.#unlisten = () => signal.removeEventListener('abort', onAbort)
-  }
-
   #done(): void {
     this.#resolve = undefined
-    this.#unlisten?.()
-    this.#unlisten = undefined
+    this.onSettled?.()
+    this.onSettled = undefined
   }
 }

@@ -1,5 +1,4 @@
 /** What waits while a client has no connection: what may, whose memory it is, and when it is let go of. */
-import { setMaxListeners } from 'node:events'
 import { join } from 'node:path'
 import { type Client, type ClientOptions, createClient, createServer } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -36,7 +35,6 @@ export function clientQueueContract(backend: Backend): void {
     it('lets go of requests as soon as their signal is aborted', async () => {
       const [one] = await client({ ...ALONE, maxQueued: 1000 })
       const abort = new AbortController()
-      setMaxListeners(0, abort.signal)
       const options = { signal: abort.signal, timeout: 0 }
       const all = Array.from({ length: 1000 }, () => rejection(one.request('x', options)))
       expect(one.stats().queued).toBe(1000)

@@ -1,5 +1,5 @@
 /** Clients: requests matched to replies by order, what a lost connection means for each, and how one comes back. */
-import { once } from 'node:events'
+import { getEventListeners, once } from 'node:events'
 import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Client, type ClientOptions, connect, createClient, createServer, request } from 'framewire'
@@ -235,6 +235,19 @@ export function clientContract(backend: Backend): void {
       gate.resolve('too late')
       expect(String(await behind)).toBe('behind')
       expect(one.stats()).toMatchObject({ pending: 0, replies: 2, discarded: 2 })
+    })
+
+    it('has one listener of a signal that its requests share, and none behind the last of them', async () => {
+      const { path } = await service(backend, { onRequest: (payload) => payload })
+      const one = client(path)
+      const { signal } = new AbortController()
+      const listeners = () => getEventListeners(signal, 'abort').length
+      const asked = Array.from({ length: 50 }, () => one.request('x', { signal }))
+      expect(listeners()).toBe(1)
+      expect(await Promise.all(asked)).toHaveLength(50)
+      expect(listeners()).toBe(0)
+      await one.request('again', { signal })
+      expect(listeners()).toBe(0)
     })
 
     it('gives up a connection whose oldest reply stays away, and asks another', async () => {
