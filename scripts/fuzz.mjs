@@ -1,6 +1,6 @@
 // npm run fuzz -- SECONDS [TARGET...]: libFuzzer under AddressSanitizer and UBSan, the seconds shared among the targets
 // (native/fuzz/*.cc). The corpus in native/fuzz/corpus/TARGET becomes the smallest that covers the same; an input that fails is left in
-// native/fuzz/crashes and named. Prints the number of executions. Needs clang (Debian: apt-get install clang).
+// native/fuzz/crashes and named. Prints the number of executions. Needs clang (Debian: apt-get install clang libclang-rt-dev).
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { build, cache, FLAVOURS, hasHeader, root, run } from './native-build.mjs'
@@ -21,7 +21,7 @@ const chosen = targets.filter((file) => only.length === 0 || only.includes(basen
 
 const works = await hasHeader(compiler, 'cstdint').catch(() => false)
 if (!works) {
-  console.error(`${compiler} does not run. On Debian: apt-get install clang`)
+  console.error(`${compiler} does not run. On Debian: apt-get install clang libclang-rt-dev`)
   process.exit(1)
 }
 

@@ -19,6 +19,7 @@ void DeadlineClock::close(uv_close_cb done) noexcept {
 void DeadlineClock::on_timer(uv_timer_t *timer) {
   auto *clock = static_cast<DeadlineClock *>(timer->data);
   clock->scheduled_ = UINT64_MAX;
+  clock->rung_ = true;
   clock->wake_(clock->context_);
 }
 
@@ -64,6 +65,7 @@ void DeadlineClock::disarm(Deadline &deadline) noexcept {
 }
 
 Deadline *DeadlineClock::expire() noexcept {
+  if (!rung_) return nullptr;
   uint64_t now = uv_now(loop_);
   uint64_t earliest = UINT64_MAX;
   for (DeadlineList *list = lists_; list != nullptr; list = list->next) {
@@ -74,6 +76,7 @@ Deadline *DeadlineClock::expire() noexcept {
     }
     if (head->due < earliest) earliest = head->due;
   }
+  rung_ = false;
   if (earliest != UINT64_MAX) schedule(earliest);
   return nullptr;
 }

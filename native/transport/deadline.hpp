@@ -43,7 +43,9 @@ public:
   void arm(Deadline &deadline, DeadlineList &list, uint64_t ms) noexcept;
   void disarm(Deadline &deadline) noexcept;
 
-  // Takes out one deadline that is due; nullptr when there is none. Call until then.
+  // Takes out one deadline that is due; nullptr when there is none. Call until then, behind a poll. One that
+  // came due within that poll is left to the next: a process that was stopped comes out of it without having
+  // looked at what arrived meanwhile, and that comes first.
   Deadline *expire() noexcept;
   void *context() const noexcept { return context_; }
   // Not the loop's: that stands still while callbacks run, and what is counted from it would be due early.
@@ -58,6 +60,7 @@ private:
   void (*wake_)(void *) = nullptr;
   void *context_ = nullptr;
   DeadlineList *lists_ = nullptr;
+  bool rung_ = false;               // the timer has fired since deadlines were last looked at
   uint64_t scheduled_ = UINT64_MAX; // when the timer fires; never later than the earliest deadline
 };
 

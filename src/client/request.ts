@@ -3,6 +3,7 @@ import type { FrameBatch } from '../codec/batch.js'
 import { FrameError } from '../errors.js'
 import { msOption, optionsObject, signalOption } from '../options.js'
 import type { Channel, ChannelEvents } from '../transport/contract.js'
+import { deadlineTimer } from '../transport/deadline-timer.js'
 import { type Dial, dial } from './dial.js'
 import { lostError } from './lane.js'
 import type { RequestOptions } from './types.js'
@@ -21,7 +22,7 @@ export async function requestOnce(
   const encoded = to.serialization.encode(payload)
   const limit = new AbortController()
   const expired = Symbol('expired')
-  const timer = timeout > 0 ? setTimeout(() => limit.abort(expired), timeout) : undefined
+  const timer = timeout > 0 ? deadlineTimer(timeout, () => limit.abort(expired)) : undefined
   const unfollow = [follow(to.signal, limit), follow(signal, limit)]
   let exchange: OneExchange | undefined
   try {

@@ -2,6 +2,8 @@
  * One timer for all deadlines of a client: set for the earliest, it looks at them all when it fires. Requests mostly
  * share one time limit, so a new deadline is hardly ever the earliest, and costs a comparison. Knows clocks only.
  */
+import { deadlineTimer } from '../transport/deadline-timer.js'
+
 export class Sweeper {
   readonly #sweep: (now: number) => number
   #timer: NodeJS.Timeout | undefined
@@ -18,7 +20,8 @@ export class Sweeper {
     clearTimeout(this.#timer)
     this.#at = deadline
     // What is waited for keeps the process alive by itself, or is not meant to.
-    this.#timer = setTimeout(() => this.#fire(), Math.max(1, Math.ceil(deadline - performance.now()))).unref()
+    const wait = Math.max(1, Math.ceil(deadline - performance.now()))
+    this.#timer = deadlineTimer(wait, () => this.#fire()).unref()
   }
 
   stop(): void {

@@ -1,4 +1,5 @@
 /** A time limit on something that a signal can end. Knows timers and signals, not what is done under them. */
+import { deadlineTimer } from './deadline-timer.js'
 
 /**
  * Runs `task` with a signal that is aborted with the reason of `outer`, or with `expired()` when `ms` have passed (0: never).
@@ -12,7 +13,7 @@ export async function withinTime<T>(
 ): Promise<T> {
   outer?.throwIfAborted()
   const limit = new AbortController()
-  const timer = ms > 0 ? setTimeout(() => limit.abort(expired()), ms) : undefined
+  const timer = ms > 0 ? deadlineTimer(ms, () => limit.abort(expired())) : undefined
   const onAbort = () => limit.abort(outer?.reason)
   outer?.addEventListener('abort', onAbort, { once: true })
   try {

@@ -4,6 +4,7 @@
  * Deadlines of the same length are set in the order in which they end, so each length has a list of its own and the
  * next one to end is the first of some list: setting, moving and clearing cost a few pointer writes.
  */
+import { deadlineTimer } from '../deadline-timer.js'
 
 /** Something with a deadline. A node is in at most one list. */
 export class Deadline {
@@ -84,8 +85,7 @@ export class Deadlines {
     clearTimeout(this.#timer)
     this.#wakeAt = at
     const wait = Math.max(1, Math.ceil(at - this.now()))
-    // Through setImmediate: what arrived while the loop was busy is read before anybody is called late.
-    this.#timer = setTimeout(() => setImmediate(() => this.#expire()), wait)
+    this.#timer = deadlineTimer(wait, () => this.#expire())
     // Sockets keep the process alive, deadlines of sockets need not.
     this.#timer.unref()
   }

@@ -10,11 +10,15 @@ import { folder } from '../../contract/suite/service.js'
 import { unixPathContract } from '../../contract/suite/unix-path.js'
 import { failingCalls } from './failing-calls.js'
 import { type Program, startProgram } from './program.js'
+import { stoppedFaults } from './stopped.js'
 
 const MIB = 1024 * 1024
 
 export function processFaults(backend: Backend): void {
-  if (process.platform === 'linux') describe('22. every n-th system call fails', () => failingCalls(backend))
+  if (process.platform === 'linux') {
+    describe('22. every n-th system call fails', () => failingCalls(backend))
+    stoppedFaults(backend)
+  }
 
   if (process.platform !== 'win32') {
     it('23. with 64 descriptors and 500 clients those accepted are served, nothing spins, and it recovers', async () => {
