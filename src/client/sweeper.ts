@@ -2,7 +2,7 @@
  * One timer for all deadlines of a client: set for the earliest, it looks at them all when it fires. Requests mostly
  * share one time limit, so a new deadline is hardly ever the earliest, and costs a comparison. Knows clocks only.
  */
-import { deadlineTimer } from '../transport/deadline-timer.js'
+import { deadlineTimer } from '../transport/time-limit.js'
 
 export class Sweeper {
   readonly #sweep: (now: number) => number

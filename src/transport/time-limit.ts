@@ -1,5 +1,12 @@
-/** A time limit on something that a signal can end. Knows timers and signals, not what is done under them. */
-import { deadlineTimer } from './deadline-timer.js'
+/** Time limits: a timer for one, and one on something that a signal can end. Knows timers and signals, not what is done under them. */
+
+/**
+ * Calls `due` once, `ms` from now. What arrived while the loop was busy, or the process was stopped, is read before: a stopped
+ * process comes out of its poll without having looked. Cleared in between, it may still be called when it had come due.
+ */
+export function deadlineTimer(ms: number, due: () => void): NodeJS.Timeout {
+  return setTimeout(() => setImmediate(due), ms)
+}
 
 /**
  * Runs `task` with a signal that is aborted with the reason of `outer`, or with `expired()` when `ms` have passed (0: never).

@@ -34,7 +34,7 @@ function memoryOf(pool = new ReadPool()) {
   const read = (wire: Buffer, keep: (batch: FrameBatch) => void) => {
     const count = wire.copy(memory.next)
     input.push(memory.take(count), keep)
-    memory.advance()
+    memory.advance(true)
     return wire.subarray(count)
   }
   const readAll = (wire: Buffer, keep = (batch: FrameBatch) => void got.push(...batch.copyAll())) => {

@@ -75,6 +75,16 @@ export class BulkReading {
     return true
   }
 
+  /**
+   * `socket`, which was attached, goes on in `memory`. Node keeps some bytes for every such move until the socket is closed: it is
+   * for what happens seldom.
+   */
+  move(socket: Socket, memory: Uint8Array): void {
+    const reading = socket as Reading
+    reading[(this.#fields as Fields).buffer] = memory
+    reading._handle?.useUserBuffer?.(memory)
+  }
+
   /** A socket that was attached is closed. */
   detach(): void {
     if (--this.#attached > 0) return

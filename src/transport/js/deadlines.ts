@@ -4,7 +4,7 @@
  * Deadlines of the same length are set in the order in which they end, so each length has a list of its own and the
  * next one to end is the first of some list: setting, moving and clearing cost a few pointer writes.
  */
-import { deadlineTimer } from '../deadline-timer.js'
+import { deadlineTimer } from '../time-limit.js'
 
 /** Something with a deadline. A node is in at most one list. */
 export class Deadline {

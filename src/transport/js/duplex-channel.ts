@@ -23,7 +23,7 @@ type Carried = Duplex & { [CHANNEL]: DuplexChannel }
 export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlineOwner {
   readonly id: number
   bytesReceived = 0
-  readonly #budget: Budget
+  protected readonly budget: Budget
   #events: ChannelEvents | undefined
   #input: Reassembly | undefined
   /** Bytes counted against the budget, and those of them that the owner keeps. */
@@ -53,7 +53,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   constructor(stream: Duplex, hub: Hub, config: ChannelConfig & BudgetConfig, kind: StreamKind) {
     super(stream, hub, config, kind)
     this.id = hub.nextId()
-    this.#budget = hub.budgetOf(config)
+    this.budget = hub.budgetOf(config)
     ;(stream as Carried)[CHANNEL] = this
     stream.on('error', onError)
     stream.on('close', onClose)
@@ -150,7 +150,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     this.activeAt = now
     if (this.#deaf) return
     const input = this.openInput()
-    input.trusts = this.#budget.hasPlenty(0)
+    input.trusts = this.budget.hasPlenty(0)
     const error = input.push(chunk, this.#deliver)
     if (this.#deaf) return
     if (error !== null) {
@@ -176,11 +176,6 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   /** Bytes that were read and wait to be taken. */
   protected get unreadBytes(): number {
     return 0
-  }
-
-  /** So many bytes may wait, as far as memory goes. */
-  protected mayHold(bytes: number): boolean {
-    return this.#budget.hasPlenty(bytes)
   }
 
   /** Reading goes on. */
@@ -252,8 +247,8 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
     const more = held - this.#charged
     if (more === 0) return false
     this.#charged = held
-    this.#budget.change(more)
-    return more > 0 && this.#budget.isExceeded
+    this.budget.change(more)
+    return more > 0 && this.budget.isExceeded
   }
 
   // Both act later, because this may be inside a call of the owner's. False: it is over the budget.
@@ -275,7 +270,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   }
 
   #overBudget(): FrameError {
-    return new FrameError('ERR_FRAME_MEMORY_BUDGET', { limit: this.#budget.limit })
+    return new FrameError('ERR_FRAME_MEMORY_BUDGET', { limit: this.budget.limit })
   }
 
   // --- the end of it -------------------------------------------------------------------------------------------
@@ -428,7 +423,7 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   /** Counts nothing any more: what the owner keeps is his, for as long as he has it. */
   #leave(): void {
     if (this.#kept > 0) {
-      const budget = this.#budget
+      const budget = this.budget
       this.#leftover = this.hub.leftovers.of(this.events, this.#kept, (more) => budget.change(more))
     }
     this.#charge()

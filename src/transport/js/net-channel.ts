@@ -7,6 +7,7 @@ import { TLSSocket } from 'node:tls'
 import { allocate } from '../../codec/own-buffer.js'
 import { type ErrorCode, FrameError } from '../../errors.js'
 import type { BudgetConfig, ChannelConfig } from '../contract.js'
+import type { LargeReader } from './budget.js'
 import { DuplexChannel } from './duplex-channel.js'
 import type { Hub } from './hub.js'
 import { LateBytes, type LateOwner } from './late-bytes.js'
@@ -24,7 +25,7 @@ interface ReadHandle {
   readStop?(): number
 }
 
-export class NetChannel extends DuplexChannel implements LateOwner {
+export class NetChannel extends DuplexChannel implements LateOwner, LargeReader {
   declare readonly stream: Socket
   /** Where it reads to once it was found busy; null where that cannot be. */
   #memory: ReadMemory | null | undefined
@@ -38,6 +39,7 @@ export class NetChannel extends DuplexChannel implements LateOwner {
 
   constructor(socket: Socket, hub: Hub, config: ChannelConfig & BudgetConfig) {
     super(socket, hub, config, socket instanceof TLSSocket ? 'tls' : 'socket')
+    if (!this.#mayReadMuch()) this.#readInBulk(false)
   }
 
   now(): number {
@@ -54,14 +56,25 @@ export class NetChannel extends DuplexChannel implements LateOwner {
       this.stream.pause()
       this.#stopSoon()
     }
-    if (chunk.length === FULL_CHUNK && this.#memory === undefined && this.kind === 'socket')
-      this.#readInBulk()
+    if (chunk.length === FULL_CHUNK) this.#readInBulk(this.#mayReadMuch())
   }
 
-  #readInBulk(): void {
+  #mayReadMuch(): boolean {
+    return this.kind !== 'socket' || this.budget.largeReads.admit(this, this.now())
+  }
+
+  /** @internal */
+  readLittle(): void {
+    if (this.#memory) this.hub.bulk.move(this.stream, this.#memory.reset(false))
+    else this.#readInBulk(false)
+  }
+
+  #readInBulk(isMuch: boolean): void {
     const { hub, stream } = this
+    if (this.#memory !== undefined || this.kind !== 'socket') return
     if (stream.destroyed || stream.readableLength > 0) return
     const memory = new ReadMemory(this.openInput(), hub.reads)
+    memory.reset(isMuch)
     const onRead = (count: number) => {
       const chunk = memory.take(count)
       // Stopped by the chunk with which it was switched over: Node goes on, once, with what it reads for a stream.
@@ -70,7 +83,10 @@ export class NetChannel extends DuplexChannel implements LateOwner {
       else this.#takeSafely(chunk)
       return !this.#hasLate && !stream.isPaused()
     }
-    const next = () => (this.#hasLate ? memory.reset() : memory.advance())
+    const next = () => {
+      const isMuch = this.#mayReadMuch()
+      return this.#hasLate ? memory.reset(isMuch) : memory.advance(isMuch)
+    }
     this.#memory = hub.bulk.attach(stream, memory.next, onRead, next) ? memory : null
   }
 
@@ -96,7 +112,13 @@ export class NetChannel extends DuplexChannel implements LateOwner {
   #isLate(bytes: number): boolean {
     const { readShare } = this.hub
     const isQuick = !this.#isSlow || readShare.isLittle(bytes)
-    return !(isQuick && readShare.hasTimeFor(bytes)) && !this.isDeaf && this.mayHold(bytes)
+    return !(isQuick && readShare.hasTimeFor(bytes)) && !this.isDeaf && this.#mayHold(bytes)
+  }
+
+  /** So many bytes may wait, as far as memory goes. What those bring who read as they are told is bounded already. */
+  #mayHold(bytes: number): boolean {
+    const isTold = this.kind === 'socket' && this.#memory !== null
+    return isTold ? this.budget.hasRoom(bytes) : this.budget.hasPlenty(bytes)
   }
 
   // --- what is late ----------------------------------------------------------------------------------------------
@@ -205,6 +227,7 @@ export class NetChannel extends DuplexChannel implements LateOwner {
 
   /** @internal */
   override onStreamClose(): void {
+    this.budget.largeReads.leave(this)
     if (this.#memory) {
       this.#memory.release()
       this.#memory = null

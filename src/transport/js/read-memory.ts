@@ -49,15 +49,15 @@ export class ReadMemory {
     return this.next === this.#block
   }
 
-  /** The input has what was read: chooses where to go on. */
-  advance(): Buffer {
-    this.next = this.#choose()
+  /** The input has what was read: chooses where to go on. Not `isMuch`: little is to be read at a time. */
+  advance(isMuch: boolean): Buffer {
+    this.next = this.#choose(isMuch)
     return this.next
   }
 
   /** The input does not have it yet: where to go on in any case. */
-  reset(): Buffer {
-    this.next = this.#pool.slab
+  reset(isMuch: boolean): Buffer {
+    this.next = isMuch ? this.#pool.slab : this.#pool.little
     return this.next
   }
 
@@ -68,9 +68,10 @@ export class ReadMemory {
     this.#hasBlocks = false
   }
 
-  #choose(): Buffer {
+  #choose(isMuch: boolean): Buffer {
     const room = this.#input.room(LEAST_ROOM)
     if (room !== undefined) return room
+    if (!isMuch) return this.#pool.little
     const { takenBytes } = this.#input
     if (takenBytes < BLOCK_FRAME_LEAST || takenBytes > BLOCK_FRAME_MOST) this.release()
     else if (this.#isBusy && (this.#hasBlocks || this.#pool.beginBlocks())) {

@@ -2,6 +2,7 @@
 import { fixedMemory } from '../../codec/node/fixed-memory.js'
 import { allocate } from '../../codec/own-buffer.js'
 import { addLender, type Lender } from '../lenders.js'
+import { LITTLE_BYTES } from './read-share.js'
 
 /** Most bytes of one read to the slab. Four times as many are no faster for small frames, and slower for large ones. */
 export const READ_BYTES = 64 * 1024
@@ -13,6 +14,7 @@ const MOST_BLOCKS = 32
 
 export class ReadPool implements Lender {
   #slab: Buffer | undefined
+  #little: Buffer | undefined
   #blocks = 0
 
   /** Where sockets read one after the other: what is read is dealt with before the next one reads. */
@@ -22,6 +24,12 @@ export class ReadPool implements Lender {
       addLender(this)
     }
     return this.#slab
+  }
+
+  /** The front of the slab. Whoever fills it has more than a little. */
+  get little(): Buffer {
+    this.#little ??= this.slab.subarray(0, LITTLE_BYTES)
+    return this.#little
   }
 
   /** Somebody reads to this memory again. */

@@ -8,9 +8,9 @@
 
 /** Time of a turn from which on everybody waits who has more than a little; ms. */
 const MOST_MS = 2
-/** The same for who has a little, which is at most so much. */
+/** The same for who has a little, which is less than so much. */
 const MOST_MS_FOR_LITTLE = 8
-const LITTLE_BYTES = 4096
+export const LITTLE_BYTES = 4096
 /** What takes less is not counted in a turn that has nobody waiting: counting would cost more. */
 const TRIFLE_MS = 0.05
 
@@ -39,7 +39,7 @@ export class ReadShare {
   }
 
   isLittle(bytes: number): boolean {
-    return bytes <= LITTLE_BYTES
+    return bytes < LITTLE_BYTES
   }
 
   /** `who` goes on in a turn that has time. */

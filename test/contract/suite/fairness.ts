@@ -85,9 +85,11 @@ async function between(
   socket.write(frame('ping'))
   await until(() => marks.length > 2)
   marks.length = 0
+  marks.push(handled)
   const wire = Buffer.alloc(4 * count)
   for (const flooder of flooders) flooder.socket.write(wire)
   await until(() => handled === floods * count)
+  marks.push(handled)
   return marks.slice(1).map((mark, i) => mark - marks[i])
 }
 
@@ -125,6 +127,13 @@ export function fairnessContract(backend: Backend): void {
     const gaps = await between(backend, slowListener, 60, 16_000)
     // 32 Ki frames, and some of each of the others: all 960,000 are there at once.
     expect(Math.max(...gaps)).toBeLessThan(200_000)
+  })
+
+  it('and where memory is too short for all of that to wait', async () => {
+    const options = () => ({ memoryBudget: 2 * 1024 * 1024 })
+    const gaps = await between(backend, { ...listener, options }, 150, 20_000)
+    // Of 3,000,000.
+    expect(Math.max(...gaps)).toBeLessThan(500_000)
   })
 
   it('who connects behind many who send tiny frames is served before most of those are', async () => {
