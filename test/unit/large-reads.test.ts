@@ -4,7 +4,7 @@ import { LargeReads } from '../../dist/esm/transport/js/budget.js'
 describe('large reads', () => {
   const reader = (activeAt: number) => {
     const one = { activeAt, told: 0, readLittle: () => void one.told++ }
-    return one
+    return Object.assign(one, { isAdmitted: false, admittedBefore: undefined, admittedBehind: undefined })
   }
 
   it('are for so many at a time, and whoever leaves makes room', () => {

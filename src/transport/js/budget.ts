@@ -7,6 +7,10 @@ const IDLE_MS = 1000
 export interface LargeReader {
   /** When it last read. */
   readonly activeAt: number
+  /** Its place among those who are admitted. */
+  isAdmitted: boolean
+  admittedBefore: LargeReader | undefined
+  admittedBehind: LargeReader | undefined
   /** It is no longer admitted, and reads little from its next read on. */
   readLittle(): void
 }
@@ -14,10 +18,14 @@ export interface LargeReader {
 /**
  * Which sockets may read much at a time. What a turn of the event loop has no time for waits in memory, and there has to
  * be enough of it when all of them bring that much in one turn.
+ *
+ * They are linked through themselves: a Set's outgrown tables would keep those who come and go alive until they are collected.
  */
 export class LargeReads {
   readonly #most: number
-  readonly #readers = new Set<LargeReader>()
+  #size = 0
+  #first: LargeReader | undefined
+  #last: LargeReader | undefined
 
   /** @param most so many at a time. */
   constructor(most: number) {
@@ -26,27 +34,42 @@ export class LargeReads {
 
   /** Whether `reader` may read much until it asks again. */
   admit(reader: LargeReader, now: number): boolean {
-    const readers = this.#readers
-    if (readers.has(reader)) return true
-    if (readers.size >= this.#most && !this.#makeRoom(now)) return false
-    readers.add(reader)
+    if (reader.isAdmitted) return true
+    if (this.#size >= this.#most && !this.#makeRoom(now)) return false
+    this.#add(reader)
     return true
   }
 
   leave(reader: LargeReader): void {
-    this.#readers.delete(reader)
+    if (!reader.isAdmitted) return
+    const { admittedBefore: before, admittedBehind: behind } = reader
+    if (before === undefined) this.#first = behind
+    else before.admittedBehind = behind
+    if (behind === undefined) this.#last = before
+    else behind.admittedBefore = before
+    reader.isAdmitted = false
+    reader.admittedBefore = reader.admittedBehind = undefined
+    this.#size--
+  }
+
+  #add(reader: LargeReader): void {
+    const last = this.#last
+    if (last === undefined) this.#first = reader
+    else last.admittedBehind = reader
+    reader.isAdmitted = true
+    reader.admittedBefore = last
+    this.#last = reader
+    this.#size++
   }
 
   /** Looks at one of them, each time at another. */
   #makeRoom(now: number): boolean {
-    for (const reader of this.#readers) {
-      this.#readers.delete(reader)
-      const isIdle = now - reader.activeAt >= IDLE_MS
-      if (isIdle) reader.readLittle()
-      else this.#readers.add(reader)
-      return isIdle
-    }
-    return false
+    const reader = this.#first as LargeReader
+    this.leave(reader)
+    const isIdle = now - reader.activeAt >= IDLE_MS
+    if (isIdle) reader.readLittle()
+    else this.#add(reader)
+    return isIdle
   }
 }
 

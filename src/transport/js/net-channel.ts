@@ -36,6 +36,9 @@ export class NetChannel extends DuplexChannel implements LateOwner, LargeReader 
 
   /** Not only the stream is stopped, the handle is too. */
   #isStopped = false
+  isAdmitted = false
+  admittedBefore: LargeReader | undefined = undefined
+  admittedBehind: LargeReader | undefined = undefined
 
   constructor(socket: Socket, hub: Hub, config: ChannelConfig & BudgetConfig) {
     super(socket, hub, config, socket instanceof TLSSocket ? 'tls' : 'socket')
