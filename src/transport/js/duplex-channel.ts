@@ -230,11 +230,13 @@ export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlin
   }
 
   keep(bytes: number): boolean {
-    if (this.#closed) {
-      this.#leftover?.keep(bytes)
+    if (this.#leftover !== undefined) {
+      this.#leftover.keep(bytes)
       return true
     }
     this.#kept += bytes
+    // Sends may settle while the stream closes: what is kept then is counted behind it, and nothing after that.
+    if (this.#closed) return true
     // What was queued in this turn is counted only now, and may be what it is.
     return this.queuedBytes > this.#kept ? this.chargeQueue() : this.chargeInput()
   }

@@ -399,6 +399,20 @@ export function budgetContract(backend: Backend): void {
     expect(most).toBeLessThan(34_000)
   })
 
+  it('sends that settle while their connection closes for the budget count no longer', async () => {
+    const { server, raw, accepted } = await stage(backend, { memoryBudget: 100_000 })
+    const [connection, peer] = await Promise.all([accepted(), raw()])
+    peer.socket.pause()
+    const closed = closing(connection)
+    // Some of them are with the kernel before the connection goes, and nobody has been told of that by then.
+    const sends = Array.from({ length: 2000 }, () => connection.sendAsync(Buffer.alloc(200)))
+    const fates = Promise.allSettled(sends)
+    expect(await closed).toMatchObject({ code: 'ERR_FRAME_MEMORY_BUDGET' })
+    await fates
+    expect(server.stats()).toMatchObject({ connections: 0, heldBytes: 0 })
+    expect(connection.writable).toBe(false)
+  })
+
   it('what peers send to connections that are paused stays with the kernel', async () => {
     const PEERS = 100
     const { raw, accepted } = await stage(backend)
