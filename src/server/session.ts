@@ -3,6 +3,7 @@
  * Connection only when somebody wants it: a request that is answered costs no more objects than it needs. Knows
  * lifetimes; what is done with frames is its subclasses'.
  */
+import { setMaxListeners } from 'node:events'
 import type { FrameBatch } from '../codec/batch.js'
 import type { Payload } from '../codec/bytes.js'
 import type { CompiledSerialization } from '../codec/serialization.js'
@@ -92,6 +93,8 @@ export abstract class Session implements Served, ChannelEvents, ConnectionInit, 
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController()
+      // Any number of handlers at work listen to it: Node would take more than ten for a leak.
+      setMaxListeners(0, this.#abort.signal)
       if (this.#closed) this.#abort.abort(this.#lostError())
     }
     return this.#abort.signal

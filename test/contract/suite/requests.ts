@@ -32,6 +32,31 @@ export function requestContract(backend: Backend): void {
       },
     )
 
+    it('have one signal that any number of handlers at work may listen to', async () => {
+      const warnings: Error[] = []
+      const warned = (warning: Error) => void warnings.push(warning)
+      process.on('warning', warned)
+      onTestFinished(() => void process.off('warning', warned))
+      let begun = 0
+      let gone = 0
+      const { raw, server } = await service(backend, {
+        onRequest: (_payload, ctx) =>
+          new Promise<void>((resolve) => {
+            begun++
+            ctx.signal.addEventListener('abort', () => {
+              gone++
+              resolve()
+            })
+          }),
+      })
+      const peer = await raw()
+      await peer.write(Buffer.concat(Array(20).fill(frame('x'))))
+      await until(() => begun === 20)
+      await server.close({ timeout: 0 })
+      await until(() => gone === 20)
+      expect(warnings).toEqual([])
+    })
+
     it.each([
       ['nothing', ''],
       ['half a frame', '\0\0\0\x09A'],
