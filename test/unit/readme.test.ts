@@ -5,8 +5,8 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { createClient } from 'framewire'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
 const root = resolve(import.meta.dirname, '../..')
@@ -41,27 +41,22 @@ afterEach(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-/** Starts one of the servers and waits until it takes connections. */
+/** Starts one of the servers and waits until its `listen` has settled: others can connect a moment before. */
 async function serve(name: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [join(folder, name)], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const module = JSON.stringify(pathToFileURL(join(folder, name)))
+  const program = `import(${module}).then(() => process.send('up', () => process.disconnect()))`
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
   children.push(child)
   let said = ''
   child.stderr?.setEncoding('utf8').on('data', (text) => {
     said += text
   })
-  // A client keeps trying until somebody listens.
-  const client = createClient({ path: join(folder, 'app.sock'), reconnect: { initial: 5, max: 50 } })
-  try {
-    await Promise.race([
-      // Not `once`, which takes the 'error' of each attempt for the last word.
-      new Promise((connected) => client.on('connect', connected)),
-      once(child, 'exit').then(([code]) => {
-        throw new Error(`${name} ended with ${code}: ${said}`)
-      }),
-    ])
-  } finally {
-    await client.close()
-  }
+  await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`${name} ended with ${code}: ${said}`)
+    }),
+  ])
   return child
 }
 
