@@ -10,6 +10,7 @@ import {
   optionsObject,
   resolveChannelOptions,
 } from '../options.js'
+import { isCarried } from '../transport/js/duplex-channel.js'
 import { createJsTransport } from '../transport/js/index.js'
 import { Connection } from './connection.js'
 
@@ -48,6 +49,8 @@ export function wrap(stream: Duplex, options?: WrapOptions): Connection<never, n
   // It would give text, from which the bytes cannot be had back.
   if (stream.readableEncoding !== null)
     throw optionConflict('stream must give bytes, and has had setEncoding called')
+  // The first connection would hear nothing more of it, and its sends would never settle.
+  if (isCarried(stream)) throw optionConflict('stream is a connection already')
   const given = optionsObject(options)
   const config = resolveChannelOptions(given, CLIENT_DEFAULTS)
   const serialization = resolveSerialization(given.serialization)

@@ -196,6 +196,16 @@ describe('wrap', () => {
     expect(connection.stats().bytesReceived).toBe(0)
   })
 
+  it('refuses a stream that is a connection already, which goes on', async () => {
+    const [left, right] = duplexPair().map((stream) => ({ stream, connection: wrap(stream) }))
+    expect(() => wrap(left.stream)).toThrow(expect.objectContaining({ code: 'ERR_FRAME_OPTION_INVALID' }))
+    const received = once(right.connection, 'frame')
+    await left.connection.sendAsync('still here')
+    expect(String((await received)[0])).toBe('still here')
+    left.connection.destroy()
+    right.connection.destroy()
+  })
+
   it('refuses a stream that gives text', () => {
     const stream = new PassThrough().setEncoding('utf8')
     expect(() => wrap(stream)).toThrow(expect.objectContaining({ code: 'ERR_FRAME_OPTION_INVALID' }))

@@ -20,6 +20,11 @@ import { awaitsInput, ReadDeadline, type ReadDeadlineOwner } from './read-deadli
 const CHANNEL = Symbol('framewire.channel')
 type Carried = Duplex & { [CHANNEL]: DuplexChannel }
 
+/** A channel has `stream`, or had it. */
+export function isCarried(stream: Duplex): boolean {
+  return CHANNEL in stream
+}
+
 export class DuplexChannel extends ChannelWriter implements Channel, ReadDeadlineOwner {
   readonly id: number
   bytesReceived = 0
