@@ -5,8 +5,9 @@ import { READ_BYTES } from './read-pool.js'
 const IDLE_MS = 1000
 
 export interface LargeReader {
-  /** When it last read. */
+  /** When it last read, on the clock of {@link now}. */
   readonly activeAt: number
+  now(): number
   /** Its place among those who are admitted. */
   isAdmitted: boolean
   admittedBefore: LargeReader | undefined
@@ -33,9 +34,9 @@ export class LargeReads {
   }
 
   /** Whether `reader` may read much until it asks again. */
-  admit(reader: LargeReader, now: number): boolean {
+  admit(reader: LargeReader): boolean {
     if (reader.isAdmitted) return true
-    if (this.#size >= this.#most && !this.#makeRoom(now)) return false
+    if (this.#size >= this.#most && !this.#makeRoom()) return false
     this.#add(reader)
     return true
   }
@@ -63,10 +64,10 @@ export class LargeReads {
   }
 
   /** Looks at one of them, each time at another. */
-  #makeRoom(now: number): boolean {
+  #makeRoom(): boolean {
     const reader = this.#first as LargeReader
     this.leave(reader)
-    const isIdle = now - reader.activeAt >= IDLE_MS
+    const isIdle = reader.now() - reader.activeAt >= IDLE_MS
     if (isIdle) reader.readLittle()
     else this.#add(reader)
     return isIdle

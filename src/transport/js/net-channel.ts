@@ -63,7 +63,7 @@ export class NetChannel extends DuplexChannel implements LateOwner, LargeReader 
   }
 
   #mayReadMuch(): boolean {
-    return this.kind !== 'socket' || this.budget.largeReads.admit(this, this.now())
+    return this.kind !== 'socket' || this.budget.largeReads.admit(this)
   }
 
   /** @internal */
