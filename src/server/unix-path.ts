@@ -169,16 +169,23 @@ export class SocketPath {
   async #replace(bound: string, dead: Inode): Promise<boolean> {
     const generation = await this.#claim(bound, dead)
     const claim = this.#directory.name(claimName(dead, generation))
-    // Whoever held the claim before us may have replaced the socket meanwhile.
-    const now = await inspect(this.#path, await this.#directory.address(basename(this.#path)))
-    const valid = now.kind === 'dead' && same(now, dead)
-    if (valid) await fs.rename(claim, this.#path)
-    else await ignoring('ENOENT', fs.unlink(claim))
+    let isOurs = false
+    try {
+      // Whoever held the claim before us may have replaced the socket meanwhile.
+      const now = await inspect(this.#path, await this.#directory.address(basename(this.#path)))
+      if (now.kind === 'dead' && same(now, dead)) {
+        await fs.rename(claim, this.#path)
+        isOurs = true
+      }
+    } finally {
+      // Behind the rename the name may be somebody else's claim.
+      if (!isOurs) await ignoring('ENOENT', fs.unlink(claim))
+    }
     // The claims of starters that died go last: until the rename they keep their numbers taken.
-    for (let i = 0; valid && i < generation; i++) {
+    for (let i = 0; isOurs && i < generation; i++) {
       await ignoring('ENOENT', fs.unlink(this.#directory.name(claimName(dead, i))))
     }
-    return valid
+    return isOurs
   }
 
   /** Takes the right to replace `dead`, and tells under which number. */
@@ -244,12 +251,16 @@ async function inodeOf(path: string): Promise<(Inode & { readonly socket: boolea
   }
 }
 
+/** What keeps this process, or the system, from connecting to anybody. */
+const OUT_OF = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
+
 /**
  * Whether somebody listens. Only a refusal says no: a full backlog (EAGAIN), no permission to connect or a
  * datagram socket all mean that the path is somebody's.
+ * @throws the system's error where nobody could be asked.
  */
 function knock(address: string): Promise<'answered' | 'refused' | 'gone'> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = createConnection({ path: address })
     socket.once('connect', () => {
       socket.destroy()
@@ -257,7 +268,8 @@ function knock(address: string): Promise<'answered' | 'refused' | 'gone'> {
     })
     socket.once('error', (error) => {
       const code = codeOf(error)
-      resolve(code === 'ECONNREFUSED' ? 'refused' : code === 'ENOENT' ? 'gone' : 'answered')
+      if (OUT_OF.has(code as string)) reject(error)
+      else resolve(code === 'ECONNREFUSED' ? 'refused' : code === 'ENOENT' ? 'gone' : 'answered')
     })
   })
 }

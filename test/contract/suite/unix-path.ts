@@ -131,6 +131,39 @@ export function unixPathContract(backend: Backend): void {
     expect(await readdir(dirname(path))).toEqual(['s'])
   })
 
+  it.runIf(process.platform !== 'win32')(
+    "is nobody else's when no descriptor was left to find out",
+    async () => {
+      const path = join(await folder(), 's')
+      await leftover(path)
+      const script = `import { closeSync, openSync } from 'node:fs'
+      import { createServer } from 'framewire'
+      const path = ${JSON.stringify(path)}
+      const first = createServer({ backend: '${backend}' })
+      await first.listen(path + '.first')
+      await first.close()
+      const files = []
+      try {
+        for (;;) files.push(openSync('/dev/null'))
+      } catch {}
+      const server = createServer({ backend: '${backend}' })
+      const said = await server.listen(path).catch(({ code, syscall, address }) => [code, syscall, address])
+      for (const file of files) closeSync(file)
+      const then = await server.listen(path)
+      await server.close()
+      console.log(JSON.stringify([said, then]))`
+      const child = spawn('/bin/sh', [
+        '-c',
+        `ulimit -n 128; exec "${process.execPath}" --input-type=module -e "$0"`,
+        script,
+      ])
+      onTestFinished(() => void child.kill())
+      const [line] = await Promise.race([once(child.stdout, 'data'), once(child, 'exit')])
+      expect(JSON.parse(String(line))).toEqual([['EMFILE', 'listen', path], { path }])
+      expect(await readdir(dirname(path))).toEqual([])
+    },
+  )
+
   it('is taken over when a starter was killed while it was doing just that', async () => {
     const path = join(await folder(), 's')
     await leftover(path)
