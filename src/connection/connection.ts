@@ -103,10 +103,14 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
     if (!channel.writable) {
       throw new FrameError('ERR_FRAME_CLOSED', { connectionId: this.id, neverWritten: true })
     }
+    const sends = this.makeSends()
+    if (sends.overrun) throw lostSend(this.id, true, this.error)
     const start = channel.acceptedBytes
     this.send(payload)
     if (channel.acceptedBytes === start) throw lostSend(this.id, true, this.error)
-    return this.makeSends().add(channel, start, channel.acceptedBytes, signal)
+    const sent = sends.add(channel, start, channel.acceptedBytes, signal)
+    if (sends.overrun) this.overran()
+    return sent
   }
 
   /** Forwards frame `i` of a borrowed batch as it is, without a view or a copy in between. Returns as {@link send}. */

@@ -25,6 +25,8 @@ const SEND_COST = 512
 const COUNTED_AT_ONCE = 16
 
 export class PendingSends {
+  /** They took more memory than the channel's budget has: it gets the fault in a moment, and takes no more of them. */
+  overrun = false
   /** In the order of their bytes; those before `#first` are settled. */
   #queue: PendingSend[] = []
   #first = 0
@@ -82,8 +84,13 @@ export class PendingSends {
   #count(channel: Channel): void {
     const counted = this.length - (this.length % COUNTED_AT_ONCE)
     if (counted === this.#counted) return
-    channel.keep((counted - this.#counted) * SEND_COST)
-    this.#counted = counted
+    const more = (counted - this.#counted) * SEND_COST
+    if (channel.keep(more)) {
+      this.#counted = counted
+    } else {
+      this.overrun = true
+      channel.keep(-more)
+    }
   }
 }
 

@@ -34,6 +34,8 @@ const EMITS = 128
 const ENCODES = 256
 /** The channel is closed. 'close' follows at once, or behind frames that a paused consumer is still to get. */
 const GONE = 512
+/** It took more memory than there is. The fault follows, and drops what waits; until then nothing is added to it. */
+const OVERRUN = 1024
 
 /**
  * Bytes queued to a peer from which on nothing more of it is read until they are written: a server that answers whatever
@@ -224,7 +226,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** @internal */
   channelBatch(batch: FrameBatch): void {
-    if ((this.#state & DEAF) !== 0) return
+    if ((this.#state & (DEAF | OVERRUN)) !== 0) return
     if (this.#held !== undefined || (this.#state & (PAUSED | CLAIMED)) !== CLAIMED) {
       this.#hold(batch, 0)
       return
@@ -268,6 +270,11 @@ export abstract class Receiver<In> extends BareEmitter {
     this.channel.pause()
   }
 
+  /** The transport was told of more memory than there is. @internal */
+  protected overran(): void {
+    this.#state |= OVERRUN
+  }
+
   #unchoke(): void {
     if ((this.#state & CHOKED) === 0) return
     this.#state &= ~CHOKED
@@ -308,6 +315,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** Delivers frames from `from` on; returns the first that was not delivered. */
   #deliver(batch: FrameBatch, from: number): number {
+    if ((this.#state & OVERRUN) !== 0) return batch.length
     if ((this.#state & EMITS) !== 0) return this.#emitFrames(batch, from)
     const consumer = this.#consumer
     try {
@@ -327,7 +335,9 @@ export abstract class Receiver<In> extends BareEmitter {
     let first = from
     const { length } = batch
     for (let i = from; i < length; i++) {
-      if ((this.#state & (PAUSED | DEAF | CHOKED)) !== 0) return i
+      if ((this.#state & (PAUSED | DEAF | CHOKED | OVERRUN)) !== 0) {
+        return (this.#state & OVERRUN) === 0 ? i : length
+      }
       if ((i - from) % CHOKE_LOOK === CHOKE_LOOK - 1) this.#chokeIfStuffed()
       let payload: unknown
       if (isBuffer) {

@@ -399,6 +399,37 @@ export function budgetContract(backend: Backend): void {
     expect(most).toBeLessThan(34_000)
   })
 
+  it('whoever has sends wait without looking back stops where the budget ends, in the middle of what was read', async () => {
+    const PEERS = 20
+    const FRAMES = 16_000
+    const budget = 256 * 1024
+    const { server, raw } = await stage(backend, { memoryBudget: budget })
+    let sent = 0
+    let settledSends = 0
+    let most = 0
+    const lost: unknown[] = []
+    server.on('connection', (connection) =>
+      connection.on('frame', () => {
+        sent++
+        most = Math.max(most, server.stats().heldBytes)
+        connection.sendAsync('').then(
+          () => settledSends++,
+          (error) => lost.push(error),
+        )
+      }),
+    )
+    const peers = await Promise.all(Array.from({ length: PEERS }, raw))
+    for (const { socket } of peers) {
+      socket.on('error', () => {})
+      socket.end(Buffer.alloc(4 * FRAMES))
+    }
+    await until(() => sent > 0 && server.stats().connections === 0 && settledSends + lost.length === sent)
+    expect(server.stats().faults).toBeGreaterThan(0)
+    expect(most).toBeLessThanOrEqual(budget)
+    expect(server.stats().heldBytes).toBe(0)
+    for (const error of lost) expect(error).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST' })
+  })
+
   it('sends that settle while their connection closes for the budget count no longer', async () => {
     const { server, raw, accepted } = await stage(backend, { memoryBudget: 100_000 })
     const [connection, peer] = await Promise.all([accepted(), raw()])
