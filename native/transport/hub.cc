@@ -10,9 +10,11 @@ namespace framewire {
 namespace {
 constexpr uint32_t no_segment = UINT32_MAX;
 constexpr size_t first_slots = 64;
-// Frames of one turn from which on connections get to read so many at a time; fewer, the more there were.
-constexpr size_t fair_rows = 32 * 1024, fair_rows_each = 2048, least_rows_each = 256;
-constexpr size_t least_fair_read = 1024;
+// Frames of one turn from which on connections get to read so many at a time, and half of that whenever there
+// were so many more.
+constexpr size_t fair_rows = 16 * 1024, fair_rows_each = 1024, least_rows_each = 64;
+constexpr size_t fair_rows_halved = 8 * 1024;
+constexpr size_t least_fair_read = 512;
 // Pieces of one gathered write; below every system's IOV_MAX.
 constexpr size_t gather_pieces = 256;
 } // namespace
@@ -122,7 +124,8 @@ void Hub::add_rows(uint32_t slot, size_t count) noexcept {
 
 size_t Hub::fair_read() const noexcept {
   if (pass_rows_ < fair_rows) return SIZE_MAX;
-  size_t each = std::max(least_rows_each, fair_rows_each * fair_rows / pass_rows_);
+  size_t halvings = std::min<size_t>((pass_rows_ - fair_rows) / fair_rows_halved, 16);
+  size_t each = std::max(least_rows_each, fair_rows_each >> halvings);
   return std::max(least_fair_read, pass_bytes_ / pass_rows_ * each);
 }
 
