@@ -6,6 +6,7 @@ import { Duplex } from 'node:stream'
 import { ReadableStream, WritableStream } from 'node:stream/web'
 import type { FrameBatch } from '../codec/batch.js'
 import { FrameError, isOverrun } from '../errors.js'
+import type { Channel } from '../transport/contract.js'
 import type { Connection } from './connection.js'
 import { isError } from './is-error.js'
 import { WaitingFrames } from './waiting-frames.js'
@@ -13,8 +14,11 @@ import { WaitingFrames } from './waiting-frames.js'
 /** Frames a Duplex has ready. */
 const HIGH_WATER_MARK = 16
 
-/** Bytes of them from which on no more are made ready: nobody counts what is. */
+/** Bytes of them from which on no more are made ready. */
 const READY_BYTES = 256 * 1024
+
+/** What is ready is counted in steps of this, because telling is a call into the transport. */
+const READY_STEP = 8 * 1024
 
 export interface WebStreams<In, Out> {
   /**
@@ -63,20 +67,56 @@ class Room {
   }
 }
 
+/** Of a Writable: it will emit 'drain'. */
+interface Drained {
+  readonly _writableState: { needDrain: boolean }
+}
+
 /**
- * A Duplex that bounds the bytes of what it has ready, because in object mode it counts chunks; and that fails behind what it
- * holds: `destroy` alone would throw frames away that came before the error.
+ * A Duplex that bounds the bytes of what it has ready and of what it is given to write, because in object mode it counts chunks;
+ * and that fails behind what it holds: `destroy` alone would throw frames away that came before the error.
  */
 class FrameDuplex extends Duplex {
   #failure: Error | undefined
   /** Bytes of frames since it was empty. */
   #bytes = 0
+  /** How many of them the budget of the channel knows of. */
+  #told = 0
+  #channel: Channel | undefined
   #whenEmpty: (() => void) | undefined
+
+  /** What is ready counts against the budget of `channel`. */
+  countOn(channel: Channel): this {
+    this.#channel = channel
+    return this
+  }
 
   /** As `push`, of a frame of `size` bytes. */
   give(payload: unknown, size: number): boolean {
     this.#bytes = this.readableLength === 0 ? size : this.#bytes + size
-    return this.push(payload)
+    const goesOn = this.push(payload)
+    this.#count(this.readableLength === 0 ? 0 : this.#bytes)
+    return goesOn
+  }
+
+  /** Nobody will read what is ready. */
+  forget(): void {
+    this.#count(0)
+  }
+
+  /** False also behind one chunk for which the connection has no room: 16 of them may be of any size. */
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    const goesOn = Reflect.apply(super.write, this, [chunk, ...rest]) as boolean
+    if (!goesOn || this.writableLength === 0) return goesOn
+    ;(this as unknown as Drained)._writableState.needDrain = true
+    return false
+  }
+
+  #count(bytes: number): void {
+    const more = bytes - this.#told
+    if (more === 0 || (bytes > 0 && Math.abs(more) < READY_STEP)) return
+    this.#told = bytes
+    this.#channel?.keep(more)
   }
 
   /** Enough is ready; `then` is called when all of it was read. */
@@ -100,6 +140,7 @@ class FrameDuplex extends Duplex {
   }
 
   #tellEmpty(): void {
+    this.#count(0)
     const failure = this.#failure
     if (failure !== undefined) process.nextTick(() => this.destroy(failure))
     const whenEmpty = this.#whenEmpty
@@ -185,12 +226,13 @@ export function toDuplex(connection: AnyConnection): Duplex {
       connection.written().then(() => done(), done)
     },
     destroy: (error, done) => {
+      duplex.forget()
       if (connection.closed) return done(error)
       connection.once('close', () => done(error))
       if (error === null && duplex.writableFinished) connection.closeQueued()
       else connection.destroy(asError(error ?? undefined, connection.id))
     },
-  })
+  }).countOn(connection.channel)
   // As `allowHalfOpen: false` would, but for those who are not done yet.
   duplex.once('end', () => {
     if (!isWrittenTo(duplex) && connection.listenerCount('end') === 0) duplex.end()
