@@ -22,9 +22,13 @@ export async function requestOnce(
   const encoded = to.serialization.encode(payload)
   const limit = new AbortController()
   const expired = Symbol('expired')
-  const timer = timeout > 0 ? deadlineTimer(timeout, () => limit.abort(expired)) : undefined
-  const unfollow = [follow(to.signal, limit), follow(signal, limit)]
   let exchange: OneExchange | undefined
+  const onTimeout = () => {
+    limit.abort(expired)
+    exchange?.destroy()
+  }
+  const timer = timeout > 0 ? deadlineTimer(timeout, onTimeout) : undefined
+  const unfollow = [follow(to.signal, limit), follow(signal, limit)]
   try {
     exchange = await dial(to, limit.signal, (channel) => new OneExchange(to, channel, limit.signal))
     return await exchange.run(encoded)
@@ -33,7 +37,9 @@ export async function requestOnce(
     const neverWritten = exchange === undefined || exchange.neverWritten
     throw new FrameError('ERR_FRAME_REQUEST_TIMEOUT', { limit: timeout, neverWritten })
   } finally {
-    clearTimeout(timer)
+    // Whoever answers what he has not read may never read it: the time is for that, too.
+    if (exchange === undefined) clearTimeout(timer)
+    else exchange.whenClosed(() => clearTimeout(timer))
     for (const stop of unfollow) stop()
   }
 }
@@ -54,6 +60,8 @@ class OneExchange implements ChannelEvents {
   #resolve!: (value: unknown) => void
   #reject!: (reason: unknown) => void
   #fault: Error | undefined
+  #isClosed = false
+  #onClosed: (() => void) | undefined
   readonly #reply = new Promise<unknown>((resolve, reject) => {
     this.#resolve = resolve
     this.#reject = reject
@@ -92,6 +100,16 @@ class OneExchange implements ChannelEvents {
     this.#channel.destroy()
   }
 
+  destroy(): void {
+    this.#channel.destroy()
+  }
+
+  /** Calls `then` when the descriptor is closed, now if it is. */
+  whenClosed(then: () => void): void {
+    if (this.#isClosed) then()
+    else this.#onClosed = then
+  }
+
   channelBatch(batch: FrameBatch): void {
     try {
       this.#resolve(this.#dial.serialization.decode(batch, 0))
@@ -119,6 +137,8 @@ class OneExchange implements ChannelEvents {
   }
 
   channelClose(): void {
+    this.#isClosed = true
+    this.#onClosed?.()
     this.#reject(lostError(this.#channel.id, this.neverWritten, this.#fault))
   }
 }

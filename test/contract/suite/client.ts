@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { type Client, type ClientOptions, connect, createClient, createServer, request } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { type Backend, deferred, frame, settled, uncaught, unframe, until } from './harness.js'
+import { type Backend, deferred, frame, pattern, settled, uncaught, unframe, until } from './harness.js'
 import { type Bytes, emitted, folder, puppet, rejection, service } from './service.js'
 
 const LOST = { name: 'FrameError', code: 'ERR_FRAME_CONNECTION_LOST' }
@@ -95,6 +95,21 @@ export function clientContract(backend: Backend): void {
       })
       expect(String(await request({ backend, path }, 'x'))).toBe('reply')
       await ended.promise
+    })
+
+    it('does not wait longer than its timeout for a peer that answers what it does not read', async () => {
+      const path = join(await folder(), 's')
+      const payload = pattern(2_000_000)
+      const ended = deferred<number>()
+      await puppet(path, (socket) => {
+        socket.pause()
+        socket.write(frame('reply'))
+        socket.on('error', () => {})
+        socket.on('close', () => ended.resolve(socket.bytesRead))
+        setTimeout(() => socket.resume(), 600)
+      })
+      expect(String(await request({ backend, path }, payload, { timeout: 200 }))).toBe('reply')
+      expect(await ended.promise).toBeLessThan(payload.length)
     })
 
     it('says that it was written when the peer goes without a reply', async () => {
