@@ -28,6 +28,7 @@
 #include "memory.hpp"
 #include "scan.hpp"
 #include "sniff.hpp"
+#include <algorithm>
 #include <utility>
 
 namespace framewire {
@@ -122,6 +123,10 @@ public:
   bool header_whole() const noexcept { return wire_ != 0; }
   // Wire size of the unfinished frame; 0 while its header is not whole.
   uint64_t frame_bytes() const noexcept { return wire_; }
+  // Of it, what has not arrived; 0 while its header has not.
+  size_t missing() const noexcept {
+    return wire_ > held_ ? static_cast<size_t>(std::min<uint64_t>(wire_ - held_, SIZE_MAX)) : 0;
+  }
   // What is known of the unfinished frame (received, declared, hints, head): what ERR_FRAME_TRUNCATED or a
   // deadline reports. `cut_off`: the input has ended, so a length that counts its header can be told.
   void describe(const Limits &limits, bool cut_off, Outcome &out) const noexcept;

@@ -24,7 +24,7 @@ FaultCode Connection::plan_read(uv_buf_t &buf) noexcept {
   // straight into memory of its own, where a whole read would have to be copied there.
   if (behind_large_ && !own_target_ && reassembly_.held() == 0)
     target.room = std::min(target.room, probe_bytes);
-  if (!own_target_) target.room = std::min(target.room, hub().fair_read());
+  if (!own_target_) target.room = std::min(target.room, std::max(hub().fair_read(), reassembly_.missing()));
   uint8_t *at = own_target_ ? target.own : hub().slab_cursor() + target.gap;
   buf = uv_buf_init(reinterpret_cast<char *>(at),
                     static_cast<unsigned>(std::min<size_t>(target.room, 1u << 30)));
