@@ -185,6 +185,10 @@ export function toDuplex(connection: AnyConnection): Duplex {
     }
     tell()
   }
+  const drop = () => {
+    isDropped = true
+    frames.clear()
+  }
   // First of all: a connection that has a consumer is left as it is.
   connection.consume({
     onBatch(batch: FrameBatch) {
@@ -199,10 +203,7 @@ export function toDuplex(connection: AnyConnection): Duplex {
       ending ??= { error: undefined }
       tell()
     },
-    onDropped() {
-      isDropped = true
-      frames.clear()
-    },
+    onDropped: drop,
     onClose(error) {
       if (error !== undefined) ending = { error }
       // What waited was dropped to free memory.
@@ -226,6 +227,7 @@ export function toDuplex(connection: AnyConnection): Duplex {
       connection.written().then(() => done(), done)
     },
     destroy: (error, done) => {
+      drop()
       duplex.forget()
       if (connection.closed) return done(error)
       connection.once('close', () => done(error))

@@ -1,4 +1,5 @@
 /** Whole frames that wait above the transport count against `memoryBudget`, whoever keeps them waiting, and only while they do. */
+import type { Duplex } from 'node:stream'
 import type { Connection } from 'framewire'
 import { describe, expect, it } from 'vitest'
 import {
@@ -107,6 +108,17 @@ export function budgetContract(backend: Backend): void {
       for (let next = await source.next(); !next.done; next = await source.next())
         sizes.push(next.value.length)
       expect(sizes).toEqual([50_000, 60_000])
+      expect(server.stats().heldBytes).toBe(0)
+    })
+
+    it('count no more when nobody can read them: their Duplex is destroyed', async () => {
+      let duplex!: Duplex
+      const server = await leave((connection) => {
+        duplex = connection.toDuplex()
+      })
+      expect(server.stats().heldBytes).toBeGreaterThan(110_000)
+      duplex.destroy()
+      await until(() => duplex.closed)
       expect(server.stats().heldBytes).toBe(0)
     })
 
