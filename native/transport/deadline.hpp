@@ -49,7 +49,8 @@ public:
   Deadline *expire() noexcept;
   void *context() const noexcept { return context_; }
   // Not the loop's: that stands still while callbacks run, and what is counted from it would be due early.
-  static uint64_t now() noexcept { return uv_hrtime() / 1000000; }
+  // Rounded up for the same reason: the loop's, which says what is due, is rounded down.
+  static uint64_t now() noexcept { return (uv_hrtime() + 999999) / 1000000; }
 
 private:
   static void on_timer(uv_timer_t *timer);

@@ -64,6 +64,25 @@ TEST_CASE("deadlines come due in order, over several lists, and none of them ear
   CHECK(!a.armed());
 }
 
+TEST_CASE("a deadline that is armed late in a millisecond has all of its span") {
+  Clock clock;
+  DeadlineList list{DeadlineKind::header};
+  for (int round = 0; round < 20; round++) {
+    // The second half of a millisecond, where rounding down costs the most.
+    while (uv_hrtime() % 1000000 < 500000) {}
+    uint64_t armed_at = uv_hrtime();
+    uv_update_time(&clock.loop);
+    Deadline deadline;
+    clock.clock.arm(deadline, list, 3);
+    std::vector<Deadline *> found;
+    while (found.empty()) {
+      clock.wait();
+      found = clock.due();
+    }
+    CHECK(uv_hrtime() - armed_at >= 3000000);
+  }
+}
+
 TEST_CASE("what is disarmed or armed again does not come due for its old time") {
   Clock clock;
   DeadlineList list{DeadlineKind::header};
