@@ -67,11 +67,6 @@ class Room {
   }
 }
 
-/** Of a Writable: it will emit 'drain'. */
-interface Drained {
-  readonly _writableState: { needDrain: boolean }
-}
-
 /**
  * A Duplex that bounds the bytes of what it has ready and of what it is given to write, because in object mode it counts chunks;
  * and that fails behind what it holds: `destroy` alone would throw frames away that came before the error.
@@ -83,6 +78,8 @@ class FrameDuplex extends Duplex {
   /** How many of them the budget of the channel knows of. */
   #told = 0
   #channel: Channel | undefined
+  /** `write` has said false where Writable would not, who emits no 'drain' for that. */
+  #owesDrain = false
   #whenEmpty: (() => void) | undefined
 
   /** What is ready counts against the budget of `channel`. */
@@ -107,9 +104,17 @@ class FrameDuplex extends Duplex {
   /** False also behind one chunk for which the connection has no room: 16 of them may be of any size. */
   override write(chunk: unknown, ...rest: unknown[]): boolean {
     const goesOn = Reflect.apply(super.write, this, [chunk, ...rest]) as boolean
-    if (!goesOn || this.writableLength === 0) return goesOn
-    ;(this as unknown as Drained)._writableState.needDrain = true
-    return false
+    this.#owesDrain = goesOn && this.writableLength > 0
+    return goesOn && !this.#owesDrain
+  }
+
+  /** A chunk was written. */
+  wrote(): void {
+    if (!this.#owesDrain || this.writableLength > 0) return
+    this.#owesDrain = false
+    process.nextTick(() => {
+      if (this.writable && this.writableLength === 0) this.emit('drain')
+    })
   }
 
   #count(bytes: number): void {
@@ -221,7 +226,11 @@ export function toDuplex(connection: AnyConnection): Duplex {
       isWanted = true
       fill()
     },
-    write: (payload, _encoding, done) => room.send(payload, done),
+    write: (payload, _encoding, done) =>
+      room.send(payload, (error) => {
+        done(error)
+        duplex.wrote()
+      }),
     final: (done) => {
       connection.end()
       connection.written().then(() => done(), done)

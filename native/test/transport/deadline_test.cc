@@ -69,7 +69,8 @@ TEST_CASE("a deadline that is armed late in a millisecond has all of its span") 
   DeadlineList list{DeadlineKind::header};
   for (int round = 0; round < 20; round++) {
     // The second half of a millisecond, where rounding down costs the most.
-    while (uv_hrtime() % 1000000 < 500000) {}
+    while (uv_hrtime() % 1000000 < 500000) {
+    }
     uint64_t armed_at = uv_hrtime();
     uv_update_time(&clock.loop);
     Deadline deadline;

