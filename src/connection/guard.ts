@@ -21,6 +21,35 @@ export function emitGuarded(emitter: EventEmitter, event: string, ...args: unkno
   for (const listener of emitter.rawListeners(event)) guard(() => listener.apply(emitter, args))
 }
 
+/** Knows an error that says how it ended itself. */
+export interface Ended {
+  hasTold(error: unknown): boolean
+}
+
+/**
+ * As {@link emitGuarded}, of a listener that may be an async function and is about `ended`.
+ * @returns whether there was one.
+ */
+export function emitAbout(ended: Ended, emitter: EventEmitter, event: string, ...args: unknown[]): boolean {
+  const listeners = emitter.rawListeners(event)
+  if (EventEmitter.captureRejections) guard(() => emitter.emit(event, ...args))
+  else for (const listener of listeners) guard(() => settleAbout(ended, listener.apply(emitter, args)))
+  return listeners.length > 0
+}
+
+/**
+ * What an async callback rejects with is unhandled, as everywhere, unless it is how `ended` ended: whoever wants to hear of that
+ * has, and a peer that leaves or breaks the rules must not end the process by way of a loop that nobody wraps.
+ */
+export function settleAbout(ended: Ended, result: unknown): void {
+  if (typeof result !== 'object' || result === null) return
+  const { then } = result as { then?: unknown }
+  if (typeof then !== 'function') return
+  then.call(result, undefined, (error: unknown) => {
+    if (!ended.hasTold(error)) throw error
+  })
+}
+
 /** Throws in a tick of its own, as an emitter outside of everything would. */
 export function rethrow(error: unknown): void {
   process.nextTick(() => {

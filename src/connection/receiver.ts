@@ -8,7 +8,7 @@ import type { Channel } from '../transport/contract.js'
 import { BareEmitter } from './bare-emitter.js'
 import type { Connection } from './connection.js'
 import { publish } from './diagnostics.js'
-import { emitGuarded, guard, rethrow } from './guard.js'
+import { emitAbout, guard, rethrow, settleAbout } from './guard.js'
 import { Held } from './held.js'
 import { PendingSends } from './pending-sends.js'
 import type { ConnectionEventName, ConnectionEvents, ConnectionInit, Consumer } from './types.js'
@@ -60,7 +60,7 @@ class Rest {
   sends: PendingSends | undefined = undefined
 }
 
-type BatchCallback = (batch: FrameBatch) => void
+type BatchCallback = (batch: FrameBatch) => unknown
 
 /**
  * The base of `Connection`, and one object with it: there is one in every idle connection. Made ready for a channel by
@@ -217,6 +217,18 @@ export abstract class Receiver<In> extends BareEmitter {
     }
   }
 
+  /**
+   * `error` is what it ended with, or says that nothing can be sent because it ends or has ended: 'close' and 'error' tell
+   * that to whoever listens. @internal
+   */
+  hasTold(error: unknown): boolean {
+    if (!(error instanceof FrameError) || error.connectionId !== this.id) return false
+    if (error === this.error) return true
+    const { code } = error
+    const isUnsent = code === 'ERR_FRAME_CLOSED' || code === 'ERR_FRAME_CONNECTION_LOST'
+    return isUnsent && (this.#state & (DEAF | ENDED | GONE)) !== 0
+  }
+
   /** Ends this side unless somebody listens to 'end' and so does it himself. @internal */
   endUnattended(): void {
     if (this.listenerCount('end') === 0) this.channel.end()
@@ -289,7 +301,7 @@ export abstract class Receiver<In> extends BareEmitter {
   /** @internal */
   channelDrain(): void {
     this.#unchoke()
-    emitGuarded(this, 'drain')
+    emitAbout(this, this, 'drain')
   }
 
   /** @internal */
@@ -319,7 +331,7 @@ export abstract class Receiver<In> extends BareEmitter {
     if ((this.#state & EMITS) !== 0) return this.#emitFrames(batch, from)
     const consumer = this.#consumer
     try {
-      if (typeof consumer === 'function') consumer(batch)
+      if (typeof consumer === 'function') settleAbout(this, consumer(batch))
       else consumer?.onBatch(batch)
     } catch (error) {
       if (typeof consumer === 'object' && error instanceof FrameError) this.fail(error)
@@ -363,8 +375,8 @@ export abstract class Receiver<In> extends BareEmitter {
       }
       try {
         const listener = this.onlyListener('frame')
-        if (listener !== undefined) listener.call(this, payload)
-        else if (!this.emit('frame', payload)) return i
+        if (listener !== undefined) settleAbout(this, listener.call(this, payload))
+        else if (!emitAbout(this, this, 'frame', payload)) return i
       } catch (error) {
         rethrow(error)
       }
@@ -452,7 +464,8 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** Who has paused until 'drain' would wait for ever, and for 'close' as well: nothing is queued any more. */
   #tellWriters(): void {
-    if (this.#held !== undefined && (this.#state & (PAUSED | CLOSED)) === PAUSED) emitGuarded(this, 'drain')
+    if (this.#held !== undefined && (this.#state & (PAUSED | CLOSED)) === PAUSED)
+      emitAbout(this, this, 'drain')
   }
 
   /** The consumer, where it wants to know how it ends. */
@@ -483,7 +496,7 @@ export abstract class Receiver<In> extends BareEmitter {
       // The policy goes on from here.
     } else if (this.#ending !== undefined) this.#ending.onEnd()
     else this.endUnattended()
-    emitGuarded(this, 'end')
+    emitAbout(this, this, 'end')
   }
 
   /** `reported`: the policy has heard of it and has nothing to close. */
@@ -540,13 +553,13 @@ export abstract class Receiver<In> extends BareEmitter {
     guard(() => this.init.policy?.onOver(this.whole()))
     guard(() => this.#ending?.onClose(error))
     if (error !== undefined) this.#tell(error)
-    if (error === undefined) emitGuarded(this, 'close')
-    else emitGuarded(this, 'close', error)
+    if (error === undefined) emitAbout(this, this, 'close')
+    else emitAbout(this, this, 'close', error)
   }
 
   #tell(error: Error): void {
     if ((this.#state & TOLD) !== 0) return
     this.#state |= TOLD
-    if (this.listenerCount('error') > 0) emitGuarded(this, 'error', error)
+    if (this.listenerCount('error') > 0) emitAbout(this, this, 'error', error)
   }
 }

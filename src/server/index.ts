@@ -22,7 +22,8 @@ export type { SocketOwner, SocketPathOptions } from './unix-path.js'
 type OnConnection<In, Out> = (connection: Connection<In, Out>) => void
 
 /**
- * Makes a server; {@link Server.listen} starts it. `onConnection` is a listener of 'connection'.
+ * Makes a server; {@link Server.listen} starts it. `onConnection` is a listener of 'connection'. Where it
+ * is async and rejects with how its connection ended, nobody has to catch that.
  * @throws {TypeError} `ERR_FRAME_OPTION_INVALID`, `ERR_FRAME_FORMAT_INVALID`, naming the option.
  */
 export function createServer(

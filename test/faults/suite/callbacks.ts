@@ -1,5 +1,6 @@
 /** What consumers do from inside a callback: throw, reject, close, destroy, pause, and close somebody else. */
-import { createServer } from 'framewire'
+import type { Socket } from 'node:net'
+import { type Connection, createServer } from 'framewire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   type Backend,
@@ -129,6 +130,93 @@ export function callbackFaults(backend: Backend): void {
       await other.write(frame('x'))
       await until(() => other.received.length === 5)
       expect(failures).toEqual(['ERR_FRAME_HANDLER'])
+    })
+  })
+
+  describe('an async callback that hears how its connection ended, and does not catch it', () => {
+    type Served = Connection<Buffer, Uint8Array | string>
+    const sendOn = async (connection: Served) => {
+      for (;;) await connection.sendAsync('more')
+    }
+    const ways: Record<string, (connection: Served) => unknown> = {
+      'a loop': async (connection) => {
+        for await (const payload of connection) connection.send(payload)
+      },
+      'a loop that sends': async (connection) => {
+        for await (const _payload of connection) await sendOn(connection)
+      },
+      'a Duplex': async (connection) => {
+        for await (const payload of connection.toDuplex()) void payload
+      },
+      'a web stream': async (connection) => {
+        for await (const payload of connection.toWeb().readable) void payload
+      },
+      "a listener of 'frame'": (connection) => connection.on('frame', () => sendOn(connection)),
+      "one of several of 'frame'": (connection) =>
+        connection.on('frame', () => {}).on('frame', () => sendOn(connection)),
+      'a batch callback': (connection) => connection.onBatch(() => sendOn(connection)),
+      "a listener of 'end' or 'close'": (connection) =>
+        connection
+          .on('frame', () => {})
+          .on('end', () => sendOn(connection))
+          .on('close', () => sendOn(connection)),
+    }
+    const leaving: Record<string, (socket: Socket) => unknown> = {
+      'breaks the rules': (socket) => socket.write(Buffer.from([255, 255, 255, 255])),
+      'ends in the middle of a frame': (socket) => socket.end(Buffer.from([0, 0, 0, 9, 1])),
+      ends: (socket) => socket.end(),
+      'is gone, whatever it has not read': (socket) => socket.destroy(),
+    }
+    // Who is in the middle of a loop, or listens to 'end', may answer a peer that has only ended.
+    const answers = ['a loop that sends', "a listener of 'end' or 'close'"]
+    const cases = Object.keys(ways).flatMap((way) =>
+      Object.keys(leaving)
+        .filter((how) => how !== 'ends' || !answers.includes(way))
+        .map((how) => [way, how] as const),
+    )
+
+    it.each(cases)('%s: a peer that %s does not end the process', async (way, how) => {
+      const { server, raw } = await stage(backend)
+      const reasons = await unhandled(0, async () => {
+        let seen = 0
+        server.on('connection', async (connection) => {
+          seen++
+          await ways[way](connection)
+        })
+        const peer = await raw()
+        peer.socket.on('error', () => {}).pause()
+        await peer.write(frame('a'))
+        await until(() => seen === 1 && server.stats().framesReceived === 1)
+        leaving[how](peer.socket)
+        await until(() => server.stats().connections === 0)
+        for (let turn = 0; turn < 10; turn++) await settled()
+      })
+      expect(reasons).toEqual([])
+    })
+
+    it('and what is not about that is unhandled, as everywhere', async () => {
+      const { server, raw } = await stage(backend, { maxFrameLength: 10 })
+      const reasons = await unhandled(4, async () => {
+        server.on('connection', async (connection) => {
+          connection.on('frame', async () => {
+            connection.send('longer than ten')
+          })
+          connection.on('close', async () => {
+            throw new Error('mine')
+          })
+          connection.end()
+          await connection.sendAsync('behind my own end')
+        })
+        server.on('connection', async () => {
+          throw new Error('its own')
+        })
+        const peer = await raw()
+        await peer.write(frame('a'))
+        peer.socket.end()
+        await until(() => server.stats().connections === 0)
+      })
+      const said = reasons.map((reason) => (reason as { code?: string }).code ?? (reason as Error).message)
+      expect(said.sort()).toEqual(['ERR_FRAME_CLOSED', 'ERR_FRAME_TOO_LARGE', 'its own', 'mine'])
     })
   })
 
