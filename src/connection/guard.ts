@@ -39,13 +39,12 @@ export function emitAbout(ended: Ended, emitter: EventEmitter, event: string, ..
 
 /**
  * What an async callback rejects with is unhandled, as everywhere, unless it is how `ended` ended: whoever wants to hear of that
- * has, and a peer that leaves or breaks the rules must not end the process by way of a loop that nobody wraps.
+ * has, and a peer that leaves or breaks the rules must not end the process by way of a loop that nobody wraps. Of promises
+ * alone: asking another thenable how it goes may be what makes it go.
  */
 export function settleAbout(ended: Ended, result: unknown): void {
-  if (typeof result !== 'object' || result === null) return
-  const { then } = result as { then?: unknown }
-  if (typeof then !== 'function') return
-  then.call(result, undefined, (error: unknown) => {
+  if (!(result instanceof Promise)) return
+  result.catch((error: unknown) => {
     if (!ended.hasTold(error)) throw error
   })
 }
