@@ -101,13 +101,16 @@ export class Connection<In = Buffer, Out = Payload> extends Receiver<In> {
     signal?.throwIfAborted()
     const channel = this.channel
     if (!channel.writable) {
+      this.awaitWork()
       throw new FrameError('ERR_FRAME_CLOSED', { connectionId: this.id, neverWritten: true })
     }
     const sends = this.makeSends()
-    if (sends.overrun) throw lostSend(this.id, true, this.error)
     const start = channel.acceptedBytes
-    this.send(payload)
-    if (channel.acceptedBytes === start) throw lostSend(this.id, true, this.error)
+    if (!sends.overrun) this.send(payload)
+    if (channel.acceptedBytes === start) {
+      this.awaitWork()
+      throw lostSend(this.id, true, this.error)
+    }
     const sent = sends.add(channel, start, channel.acceptedBytes, signal)
     if (sends.overrun) this.overran()
     return sent

@@ -1,5 +1,5 @@
 /** Callbacks of the user, run so that what they throw reaches `uncaughtException` and cuts nothing short. */
-import { EventEmitter } from 'node:events'
+import { EventEmitter, errorMonitor } from 'node:events'
 
 export function guard(callback: () => unknown): void {
   try {
@@ -18,7 +18,17 @@ export function emitGuarded(emitter: EventEmitter, event: string, ...args: unkno
     guard(() => emitter.emit(event, ...args))
     return
   }
-  for (const listener of emitter.rawListeners(event)) guard(() => listener.apply(emitter, args))
+  for (const listener of listenersOf(emitter, event, args)) guard(() => listener.apply(emitter, args))
+}
+
+/** Who is to be called for `event`; monitors of errors were. */
+function listenersOf(
+  emitter: EventEmitter,
+  event: string,
+  args: unknown[],
+): readonly ((...args: unknown[]) => unknown)[] {
+  if (event === 'error') guard(() => emitter.emit(errorMonitor, ...args))
+  return emitter.rawListeners(event) as ((...args: unknown[]) => unknown)[]
 }
 
 /** Knows an error that says how it ended itself. */
@@ -27,13 +37,17 @@ export interface Ended {
 }
 
 /**
- * As {@link emitGuarded}, of a listener that may be an async function and is about `ended`.
+ * As {@link emitGuarded}, of listeners that may be async functions and are about `emitter`.
  * @returns whether there was one.
  */
-export function emitAbout(ended: Ended, emitter: EventEmitter, event: string, ...args: unknown[]): boolean {
-  const listeners = emitter.rawListeners(event)
-  if (EventEmitter.captureRejections) guard(() => emitter.emit(event, ...args))
-  else for (const listener of listeners) guard(() => settleAbout(ended, listener.apply(emitter, args)))
+export function emitAbout(emitter: EventEmitter & Ended, event: string, ...args: unknown[]): boolean {
+  if (EventEmitter.captureRejections) {
+    const isHeard = emitter.listenerCount(event) > 0
+    guard(() => emitter.emit(event, ...args))
+    return isHeard
+  }
+  const listeners = listenersOf(emitter, event, args)
+  for (const listener of listeners) guard(() => settleAbout(emitter, listener.apply(emitter, args)))
   return listeners.length > 0
 }
 

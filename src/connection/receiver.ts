@@ -73,6 +73,8 @@ export abstract class Receiver<In> extends BareEmitter {
   /** PAUSED, DEAF and so on. */
   #state: number
   #rest: Rest | undefined
+  /** What an async listener of the server's works on. Nobody asks how that goes before there is an end to hear of. */
+  #work: Promise<unknown> | undefined
 
   /** @internal */
   protected constructor(channel: Channel, init: ConnectionInit) {
@@ -217,16 +219,26 @@ export abstract class Receiver<In> extends BareEmitter {
     }
   }
 
-  /**
-   * `error` is what it ended with, or says that nothing can be sent because it ends or has ended: 'close' and 'error' tell
-   * that to whoever listens. @internal
-   */
+  /** `error` is what it ended with, or says that it takes nothing any more: 'close' and 'error' tell whoever listens. @internal */
   hasTold(error: unknown): boolean {
     if (!(error instanceof FrameError) || error.connectionId !== this.id) return false
-    if (error === this.error) return true
-    const { code } = error
-    const isUnsent = code === 'ERR_FRAME_CLOSED' || code === 'ERR_FRAME_CONNECTION_LOST'
-    return isUnsent && (this.#state & (DEAF | ENDED | GONE)) !== 0
+    return (
+      error === this.error || error.code === 'ERR_FRAME_CLOSED' || error.code === 'ERR_FRAME_CONNECTION_LOST'
+    )
+  }
+
+  /** `result` came from who was given this connection, and may be the promise of all that is done with it. @internal */
+  serving(result: unknown): void {
+    if (this.#work !== undefined || (this.#state & (DEAF | ENDED | GONE)) !== 0) settleAbout(this, result)
+    else if (result instanceof Promise) this.#work = result
+  }
+
+  /** From here on that may hear of an end. @internal */
+  protected awaitWork(): void {
+    const work = this.#work
+    if (work === undefined) return
+    this.#work = undefined
+    settleAbout(this, work)
   }
 
   /** Ends this side unless somebody listens to 'end' and so does it himself. @internal */
@@ -250,6 +262,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** @internal */
   channelEnd(): void {
+    this.awaitWork()
     if ((this.#state & DEAF) !== 0) return
     if (this.#held !== undefined) this.#held.ended = true
     else if ((this.#state & PAUSED) !== 0) this.#holdNothing().ended = true
@@ -258,6 +271,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** @internal */
   channelFault(error: FrameError, lost: boolean): void {
+    this.awaitWork()
     error.connectionId ??= this.id
     const held = this.#held
     if ((this.#state & DEAF) !== 0) {
@@ -301,7 +315,7 @@ export abstract class Receiver<In> extends BareEmitter {
   /** @internal */
   channelDrain(): void {
     this.#unchoke()
-    emitAbout(this, this, 'drain')
+    emitAbout(this, 'drain')
   }
 
   /** @internal */
@@ -313,6 +327,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** @internal */
   channelClose(): void {
+    this.awaitWork()
     this.#state = (this.#state | GONE) & ~CHOKED
     const held = this.#held
     if (held?.fault !== undefined) this.#reportHeld(held, held.fault, false)
@@ -376,7 +391,7 @@ export abstract class Receiver<In> extends BareEmitter {
       try {
         const listener = this.onlyListener('frame')
         if (listener !== undefined) settleAbout(this, listener.call(this, payload))
-        else if (!emitAbout(this, this, 'frame', payload)) return i
+        else if (!emitAbout(this, 'frame', payload)) return i
       } catch (error) {
         rethrow(error)
       }
@@ -464,8 +479,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** Who has paused until 'drain' would wait for ever, and for 'close' as well: nothing is queued any more. */
   #tellWriters(): void {
-    if (this.#held !== undefined && (this.#state & (PAUSED | CLOSED)) === PAUSED)
-      emitAbout(this, this, 'drain')
+    if (this.#held !== undefined && (this.#state & (PAUSED | CLOSED)) === PAUSED) emitAbout(this, 'drain')
   }
 
   /** The consumer, where it wants to know how it ends. */
@@ -496,7 +510,7 @@ export abstract class Receiver<In> extends BareEmitter {
       // The policy goes on from here.
     } else if (this.#ending !== undefined) this.#ending.onEnd()
     else this.endUnattended()
-    emitAbout(this, this, 'end')
+    emitAbout(this, 'end')
   }
 
   /** `reported`: the policy has heard of it and has nothing to close. */
@@ -536,6 +550,7 @@ export abstract class Receiver<In> extends BareEmitter {
 
   /** From here on nothing is delivered; what was held is dropped. @internal */
   protected silence(): void {
+    this.awaitWork()
     this.#state |= DEAF
     // A loss that nobody but the policy knows of yet is still what closes the connection.
     const held = this.#held
@@ -553,13 +568,13 @@ export abstract class Receiver<In> extends BareEmitter {
     guard(() => this.init.policy?.onOver(this.whole()))
     guard(() => this.#ending?.onClose(error))
     if (error !== undefined) this.#tell(error)
-    if (error === undefined) emitAbout(this, this, 'close')
-    else emitAbout(this, this, 'close', error)
+    if (error === undefined) emitAbout(this, 'close')
+    else emitAbout(this, 'close', error)
   }
 
   #tell(error: Error): void {
     if ((this.#state & TOLD) !== 0) return
     this.#state |= TOLD
-    if (this.listenerCount('error') > 0) emitAbout(this, this, 'error', error)
+    if (this.listenerCount('error') > 0) emitAbout(this, 'error', error)
   }
 }
