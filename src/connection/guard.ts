@@ -10,25 +10,30 @@ export function guard(callback: () => unknown): void {
 }
 
 /**
- * Emits `event`. What a listener throws keeps nothing from those behind it, some of which may be ours. Where rejections
- * are captured only Node can call them.
+ * Emits `event`. What a listener throws keeps nothing from those behind it, some of which may be ours; what one returns goes to
+ * `onResult`. Where rejections are captured only Node can call them.
+ * @returns whether there was one.
  */
-export function emitGuarded(emitter: EventEmitter, event: string, ...args: unknown[]): void {
-  if (emitter.listenerCount(event) < 2 || EventEmitter.captureRejections) {
-    guard(() => emitter.emit(event, ...args))
-    return
-  }
-  for (const listener of listenersOf(emitter, event, args)) guard(() => listener.apply(emitter, args))
-}
-
-/** Who is to be called for `event`; monitors of errors were. */
-function listenersOf(
+export function emitFor(
+  onResult: (result: unknown) => void,
   emitter: EventEmitter,
   event: string,
-  args: unknown[],
-): readonly ((...args: unknown[]) => unknown)[] {
+  ...args: unknown[]
+): boolean {
+  if (EventEmitter.captureRejections) {
+    const isHeard = emitter.listenerCount(event) > 0
+    guard(() => emitter.emit(event, ...args))
+    return isHeard
+  }
   if (event === 'error') guard(() => emitter.emit(errorMonitor, ...args))
-  return emitter.rawListeners(event) as ((...args: unknown[]) => unknown)[]
+  const listeners = emitter.rawListeners(event)
+  for (const listener of listeners) guard(() => onResult(listener.apply(emitter, args)))
+  return listeners.length > 0
+}
+
+/** As {@link emitFor}, of listeners that return nothing. */
+export function emitGuarded(emitter: EventEmitter, event: string, ...args: unknown[]): boolean {
+  return emitFor(() => {}, emitter, event, ...args)
 }
 
 /** Knows an error that says how it ended itself. */
@@ -36,19 +41,9 @@ export interface Ended {
   hasTold(error: unknown): boolean
 }
 
-/**
- * As {@link emitGuarded}, of listeners that may be async functions and are about `emitter`.
- * @returns whether there was one.
- */
+/** As {@link emitFor}, of listeners that may be async functions and are about `emitter`. */
 export function emitAbout(emitter: EventEmitter & Ended, event: string, ...args: unknown[]): boolean {
-  if (EventEmitter.captureRejections) {
-    const isHeard = emitter.listenerCount(event) > 0
-    guard(() => emitter.emit(event, ...args))
-    return isHeard
-  }
-  const listeners = listenersOf(emitter, event, args)
-  for (const listener of listeners) guard(() => settleAbout(emitter, listener.apply(emitter, args)))
-  return listeners.length > 0
+  return emitFor((result) => settleAbout(emitter, result), emitter, event, ...args)
 }
 
 /**

@@ -6,7 +6,7 @@
 import { EventEmitter } from 'node:events'
 import type { Payload } from '../codec/bytes.js'
 import { hasSubscribers, publish } from '../connection/diagnostics.js'
-import { emitGuarded, guard } from '../connection/guard.js'
+import { emitFor, emitGuarded } from '../connection/guard.js'
 import type { Connection } from '../connection/index.js'
 import { FrameError } from '../errors.js'
 import { msOption, optionsObject } from '../options.js'
@@ -263,17 +263,14 @@ export class Server<In = Buffer, Out = Payload> extends EventEmitter {
     if (hasSubscribers('framewire:connection')) {
       publish('framewire:connection', () => ({ server: this, connection: served.connection }))
     }
-    if (this.listenerCount('connection') > 0) this.#announce(served.connection)
+    if (this.listenerCount('connection') > 0) this.#announce(served)
     // Accepted in the turn in which the server was closed, or put off until now.
     if (this.#state === 'closing') served.finish()
     return true
   }
 
-  #announce(connection: Connection<never, never>): void {
-    if (EventEmitter.captureRejections) guard(() => this.emit('connection', connection))
-    else
-      for (const listener of this.rawListeners('connection'))
-        guard(() => connection.serving(listener.call(this, connection)))
+  #announce({ connection }: Served): void {
+    emitFor((result) => connection.serving(result), this, 'connection', connection)
   }
 
   #allowed(channel: Channel, allowPeer: NonNullable<ResolvedServerOptions['allowPeer']>): boolean {
